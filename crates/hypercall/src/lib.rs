@@ -1,0 +1,1 @@
+//! hypercall: being written.

@@ -1,0 +1,101 @@
+//! Every call that there is: its path, its request and its response.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use postcard_schema::Schema;
+use postcard_schema::key;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::console::{ConsoleOpen, ConsoleOpened};
+use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use crate::error::{CreateError, DomainError, ImageError, XenError};
+use crate::host::{Greeting, HostInfo, Usage};
+use crate::image::{ImageId, ImageOffer, Upload};
+use crate::wire::Key;
+
+/// One call: a path, what is asked, what is answered.
+pub trait Endpoint {
+    /// What is asked.
+    type Request: Serialize + DeserializeOwned + Schema;
+    /// What is answered.
+    type Response: Serialize + DeserializeOwned + Schema;
+    /// The call's name, for people and logs.
+    const PATH: &'static str;
+    /// The call's name on the wire: a hash of the path and of both types' shapes.
+    const KEY: Key;
+}
+
+macro_rules! endpoints {
+    ($($(#[$doc:meta])* $name:ident($request:ty) -> $response:ty, $path:literal;)+) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug)]
+            pub struct $name;
+
+            impl Endpoint for $name {
+                type Request = $request;
+                type Response = $response;
+                const PATH: &'static str = $path;
+                const KEY: Key = both(
+                    key::Key::for_path::<$request>($path).to_bytes(),
+                    key::Key::for_path::<$response>($path).to_bytes(),
+                );
+            }
+        )+
+
+        /// Every endpoint's path and key, in the order of declaration.
+        pub const ALL: &[(&str, Key)] = &[$(($path, <$name as Endpoint>::KEY)),+];
+    };
+}
+
+/// Folds the keys of a request and of a response into the endpoint's.
+const fn both(request: Key, response: Key) -> Key {
+    let mut key = [0; 8];
+    let mut i = 0;
+    while i < key.len() {
+        // The rotation keeps two equal types from cancelling out.
+        key[i] = request[i] ^ response[i].rotate_left(3);
+        i += 1;
+    }
+    key
+}
+
+endpoints! {
+    /// Who are you? Its types never change.
+    Hello(()) -> Greeting, "hello";
+    /// All domains, by name.
+    DomainList(()) -> Result<Vec<DomainInfo>, XenError>, "domain/list";
+    /// The one domain that a word names: by name, else by id, else by uuid.
+    DomainFind(DomainRef) -> Result<DomainInfo, DomainError>, "domain/find";
+    /// Builds a domain from images in the cache.
+    DomainCreate(CreateRequest) -> Result<Created, CreateError>, "domain/create";
+    /// Stops a domain's vCPUs.
+    DomainPause(DomainRef) -> Result<(), DomainError>, "domain/pause";
+    /// Lets a domain's vCPUs run.
+    DomainUnpause(DomainRef) -> Result<(), DomainError>, "domain/unpause";
+    /// Ends a domain at once, without asking it.
+    DomainDestroy(DomainRef) -> Result<(), DomainError>, "domain/destroy";
+    /// Answers when a domain has ended (shut down, crashed or was destroyed), with how. A domain that ended
+    /// lately answers at once.
+    DomainWait(DomainRef) -> Result<Ended, DomainError>, "domain/wait";
+    /// Opens a stream to a domain's console.
+    ConsoleOpenStream(ConsoleOpen) -> Result<ConsoleOpened, DomainError>, "console/open";
+    /// Which of these images are in the cache?
+    ImagesPresent(Vec<ImageId>) -> Vec<bool>, "image/present";
+    /// The names and ids of the bundle's images.
+    ImagesBundled(()) -> Vec<(String, ImageId)>, "image/bundled";
+    /// Announces an image and asks how to send it.
+    ImageBegin(ImageOffer) -> Result<Upload, ImageError>, "image/begin";
+    /// Answers when the announced image is complete and its hash checked.
+    ImageFinish(ImageId) -> Result<(), ImageError>, "image/finish";
+    /// What the hypervisor and the machine are.
+    Host(()) -> Result<HostInfo, XenError>, "host/info";
+    /// Xen's console ring, oldest first; `true` clears it.
+    HostDmesg(bool) -> Result<Vec<u8>, XenError>, "host/dmesg";
+    /// What the control domain itself uses: memory, hypercalls.
+    HostUsage(()) -> Usage, "host/usage";
+    /// Ends the machine: a lab's QEMU exits with this code, hardware powers off.
+    HostHalt(u8) -> Result<(), XenError>, "host/halt";
+}
