@@ -1,0 +1,157 @@
+//! The answering end's memory: which calls run, and what was answered lately.
+//!
+//! The asking end repeats a request, under its id, when it cannot know whether the first was carried out. The table
+//! makes that safe:
+//!
+//! * a call that runs is not begun again; its answer goes out when it is ready;
+//! * a call that was answered is answered again with the same bytes;
+//! * a call whose answer had to make room is known by its id alone for a while: [`Begin::Forgotten`], so that
+//!   the asker looks up what became of it.
+//!
+//! Ids are random, so beyond the remembered ids an old request looks like a new one, and is carried out. That is no gap
+//! in practice: a request is only repeated by one who has no answer, and with `ids` remembered so many other
+//! calls must have been answered between a request and its repetition.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// What to do with a request that has come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin<'a> {
+    /// New: carry it out, then call [`ReplyCache::finish`] or [`ReplyCache::release`].
+    Run,
+    /// It runs already; nothing to do, its answer will be sent when it is ready.
+    Running,
+    /// It was answered with these bytes; send them again.
+    Done(&'a [u8]),
+    /// It was carried out, but its answer is gone.
+    Forgotten,
+    /// Not begun: so many run already.
+    Busy {
+        /// The bound given to [`ReplyCache::new`].
+        limit: usize,
+    },
+}
+
+/// What to do with an answer that was just recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// Send it.
+    Send,
+    /// Nobody waits for it in this session; it is kept for one who asks again.
+    Keep,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Under way; `wanted` unless the asker's session has ended since.
+    Running { wanted: bool },
+    /// Answered; `None` when the bytes had to go.
+    Done(Option<Vec<u8>>),
+}
+
+/// Calls that run and calls that were answered lately, by id.
+#[derive(Debug)]
+pub struct ReplyCache<Id> {
+    calls: BTreeMap<Id, State>,
+    /// Answered calls, oldest first.
+    answered: VecDeque<Id>,
+    /// The first so many of `answered` have lost their bytes.
+    stripped: usize,
+    running: usize,
+    bytes: usize,
+    max_running: usize,
+    max_ids: usize,
+    max_bytes: usize,
+}
+
+impl<Id: Copy + Ord> ReplyCache<Id> {
+    /// An empty table for `running` calls side by side, that remembers the last `ids` answered ones
+    /// and of those the latest answers, `bytes` in all.
+    pub const fn new(running: usize, ids: usize, bytes: usize) -> Self {
+        Self {
+            calls: BTreeMap::new(),
+            answered: VecDeque::new(),
+            stripped: 0,
+            running: 0,
+            bytes: 0,
+            max_running: running,
+            max_ids: ids,
+            max_bytes: bytes,
+        }
+    }
+
+    /// Looks up a request that has come in, and records it as running if it is new.
+    pub fn begin(&mut self, id: Id) -> Begin<'_> {
+        if !self.calls.contains_key(&id) {
+            if self.running >= self.max_running {
+                return Begin::Busy { limit: self.max_running };
+            }
+            self.running += 1;
+            self.calls.insert(id, State::Running { wanted: true });
+            return Begin::Run;
+        }
+        match self.calls.get_mut(&id) {
+            Some(State::Running { wanted }) => {
+                *wanted = true;
+                Begin::Running
+            }
+            Some(State::Done(Some(reply))) => Begin::Done(reply),
+            Some(State::Done(None)) | None => Begin::Forgotten,
+        }
+    }
+
+    /// Records the answer of a call that ran, and makes room for it: the oldest answers go first. An
+    /// answer that is larger than all the room is not kept at all, only the fact that it was given.
+    pub fn finish(&mut self, id: Id, reply: &[u8]) -> Finish {
+        let Some(state) = self.calls.get_mut(&id) else { return Finish::Send };
+        let State::Running { wanted } = *state else { return Finish::Keep };
+        self.running -= 1;
+        *state = State::Done(Some(reply.to_vec()));
+        self.answered.push_back(id);
+        self.bytes += reply.len();
+        self.shrink();
+        if wanted { Finish::Send } else { Finish::Keep }
+    }
+
+    /// Forgets a call that ran and changed nothing (a listing, a refusal): repeated, it runs again, and its answer
+    /// takes no room.
+    pub fn release(&mut self, id: Id) -> Finish {
+        let Some(State::Running { wanted }) = self.calls.get(&id) else { return Finish::Send };
+        let finish = if *wanted { Finish::Send } else { Finish::Keep };
+        self.calls.remove(&id);
+        self.running -= 1;
+        finish
+    }
+
+    /// The session ended: the running calls' answers are wanted by nobody until they are asked for again.
+    pub fn session_ended(&mut self) {
+        for state in self.calls.values_mut() {
+            if let State::Running { wanted } = state {
+                *wanted = false;
+            }
+        }
+    }
+
+    /// How many calls run.
+    pub fn nr_running(&self) -> usize {
+        self.running
+    }
+
+    fn shrink(&mut self) {
+        while self.bytes > self.max_bytes && self.stripped < self.answered.len() {
+            let id = self.answered[self.stripped];
+            if let Some(State::Done(reply)) = self.calls.get_mut(&id) {
+                self.bytes -= reply.take().map_or(0, |reply| reply.len());
+            }
+            self.stripped += 1;
+        }
+        while self.answered.len() > self.max_ids {
+            let Some(id) = self.answered.pop_front() else { return };
+            if let Some(State::Done(Some(reply))) = self.calls.remove(&id) {
+                self.bytes -= reply.len();
+            }
+            self.stripped = self.stripped.saturating_sub(1);
+        }
+    }
+}
