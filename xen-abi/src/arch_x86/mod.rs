@@ -1,0 +1,4 @@
+//! The x86 parts of the public headers: public/arch-x86/.
+
+pub mod save;
+pub mod xen;
