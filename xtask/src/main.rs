@@ -1,2 +1,57 @@
-//! being written.
-fn main() {}
+//! The project's own commands: `cargo xtask setup | build | test | demo | bench`.
+//!
+//! Each installs first what it misses ([`setup`]). Where something does not hold, a command ends with one error and
+//! a status other than 0.
+
+mod bench;
+mod build;
+mod demo;
+mod elf;
+mod guests;
+mod paths;
+mod setup;
+mod sh;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup                  install what the other commands need (Debian 12, as root), or say what is missing
+  build                  build and check the kernel, hostctl, the tiny guests and the guests' ramdisk
+  test [--host|--qemu] [NAME]
+                         format, lints, host tests, then the tests on a real Xen in QEMU;
+                         --host: without those; --qemu: only those (of the file NAME)
+  demo                   a guest's console on a real Xen, end to end
+  bench [--json] [--quick] [--runs N] [--only ours|peer] [--pvh]
+                         this system and, beside it, a Linux domain 0 with xl
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<()> {
+    match words {
+        ["setup"] => setup::run(),
+        ["build"] => build::run(),
+        ["test", rest @ ..] => test::run(rest),
+        ["demo"] => demo::run(),
+        ["bench", rest @ ..] => bench::run(rest),
+        ["help" | "--help" | "-h"] | [] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("`{}` is not understood\n\n{USAGE}", words.join(" ")),
+    }
+}

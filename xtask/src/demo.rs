@@ -1,0 +1,7 @@
+//! Being written.
+
+use anyhow::Result;
+
+pub(crate) fn run() -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! Installs Debian packages.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::sh;
+
+/// The release whose packages the project is made for.
+const CODENAME: &str = "bookworm";
+
+/// Installs packages, with fresh lists.
+///
+/// # Errors
+/// Not Debian 12, not root, or apt-get failed.
+pub(super) fn install(packages: &[&str]) -> Result<()> {
+    if release().as_deref() != Some(CODENAME) {
+        bail!("not done by itself: this is not Debian 12 ({CODENAME})");
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("not done by itself: not root");
+    }
+    sh::run(Command::new("apt-get").args(["update", "-q"]))
+        .context("the package lists could not be fetched")?;
+    let plain = sh::run(apt_get(false).args(packages));
+    match plain {
+        Err(_) if packages.contains(&"qemu-system-x86") && has_foreign_qemu_utils() => {
+            eprintln!(
+                "qemu-utils is of another release, which the release's own QEMU does not allow: back to {CODENAME}'s"
+            );
+            sh::run(apt_get(true).args(packages).arg(format!("qemu-utils/{CODENAME}")))
+        }
+        done => done,
+    }
+}
+
+/// `apt-get install` without questions and without what is only recommended.
+fn apt_get(may_downgrade: bool) -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command.args(["install", "-q", "-y", "--no-install-recommends"]);
+    if may_downgrade {
+        command.arg("--allow-downgrades");
+    }
+    command
+}
+
+/// This system's Debian release, by its name.
+pub(super) fn release() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+            .map(|value| value.trim_matches('"'))
+    };
+    (value("ID") == Some("debian")).then(|| value("VERSION_CODENAME").unwrap_or_default().to_owned())
+}
+
+/// QEMU's tools from backports break with the release's own QEMU, and so does its installation.
+fn has_foreign_qemu_utils() -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat", "${Version}", "qemu-utils"]);
+    // Debian 12 has 1:7.2; whatever comes from elsewhere is newer.
+    sh::output(&mut query).is_ok_and(|version| !version.is_empty() && !version.contains("7.2+dfsg"))
+}

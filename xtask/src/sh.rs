@@ -1,0 +1,80 @@
+//! Runs other programs, and says which.
+
+use std::ffi::OsStr;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+/// A command as a person would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let quoted = |word: &OsStr| {
+        let word = word.to_string_lossy();
+        let is_plain = |c: char| c.is_alphanumeric() || "-_./=:,+@%".contains(c);
+        if !word.is_empty() && word.chars().all(is_plain) {
+            word.into_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    let words: Vec<String> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    words.join(" ")
+}
+
+/// Prints a command and runs it on our own terminal.
+///
+/// # Errors
+/// It could not be started, or did not succeed.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    eprintln!("$ {}", shown(command));
+    quiet(command)
+}
+
+/// Runs a command on our own terminal without naming it first.
+///
+/// # Errors
+/// It could not be started, or did not succeed.
+pub(crate) fn quiet(command: &mut Command) -> Result<()> {
+    let status =
+        command.stdin(Stdio::null()).status().with_context(|| format!("cannot run {}", shown(command)))?;
+    if !status.success() {
+        bail!("{}: {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs a command and returns what it printed.
+///
+/// # Errors
+/// It could not be started, or did not succeed; its diagnosis is part of the error.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {}", shown(command)))?;
+    if !output.status.success() {
+        bail!("{}: {}: {}", shown(command), output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Says whether a command ran and succeeded; it prints nothing.
+pub(crate) fn succeeds(command: &mut Command) -> bool {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Cargo, as it was called for us.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(crate::paths::root());
+    // What `cargo run` sets for xtask itself is not meant for the next cargo.
+    for (name, _) in std::env::vars() {
+        if name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" || name == "CARGO_MANIFEST_PATH" {
+            command.env_remove(name);
+        }
+    }
+    command
+}
