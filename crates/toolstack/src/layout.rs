@@ -1,0 +1,258 @@
+//! What a domain finds about itself in xenstore, and who may read or write it.
+//!
+//! Two trees a domain: `/local/domain/<domid>`, which it may read, and `/vm/<uuid>`, of which it may read the uuid
+//! only. The keys are xend's, so that scripts and unmodified guests find what they look for. One road is not taken:
+//! xend let the guest own `device`. Here it may only read it, since tools that list devices believe
+//! what they find there (libxl learnt it by XSA-175 and XSA-178).
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proto::domain::{Action, DomainConfig};
+use xen_abi::{DomId, EvtchnPort, Gfn};
+
+use crate::name::{DOMAIN_0, DomainName, Uuid};
+
+/// What is kept of a console, as xenconsoled announced it (its `console-limit` of 1,024 KiB).
+const CONSOLE_LIMIT: &str = "1048576";
+
+/// Who may do what with a node; the control domain may do everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nobody else.
+    Private,
+    /// The domain may read it.
+    Readable(DomId),
+    /// It is the domain's own.
+    Owned(DomId),
+}
+
+/// One node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Absolute.
+    pub(crate) path: String,
+    pub(crate) value: String,
+    pub(crate) access: Access,
+}
+
+/// One of a domain's two service channels, as the guest sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GuestChannel {
+    /// The ring's page.
+    pub(crate) ring: Gfn,
+    /// The guest's end.
+    pub(crate) port: EvtchnPort,
+}
+
+/// What the layout tells of a domain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) domid: DomId,
+    pub(crate) name: &'a DomainName,
+    pub(crate) uuid: Uuid,
+    pub(crate) config: &'a DomainConfig,
+    pub(crate) console: GuestChannel,
+    pub(crate) store: GuestChannel,
+    pub(crate) restart_count: u32,
+}
+
+/// The root of a domain's tree.
+pub(crate) fn domain_path(domid: DomId) -> String {
+    format!("/local/domain/{}", domid.0)
+}
+
+/// The root of what concerns the domain across restarts.
+pub(crate) fn vm_path(uuid: Uuid) -> String {
+    format!("/vm/{uuid}")
+}
+
+/// Every node of a new domain, parents before children.
+pub(crate) fn nodes(facts: &Facts<'_>) -> Vec<Node> {
+    let mut tree =
+        Tree { root: domain_path(facts.domid), access: Access::Readable(facts.domid), nodes: Vec::new() };
+    tree.add("", "");
+    tree.add("vm", &vm_path(facts.uuid));
+    tree.add("name", facts.name.as_str());
+    tree.add("domid", &facts.domid.0.to_string());
+    for (key, channel) in [("console", facts.console), ("store", facts.store)] {
+        tree.add(key, "");
+        tree.add(&format!("{key}/ring-ref"), &channel.ring.0.to_string());
+        tree.add(&format!("{key}/port"), &channel.port.0.to_string());
+    }
+    tree.add("console/limit", CONSOLE_LIMIT);
+    tree.add("console/type", "xenconsoled");
+    tree.add("device", "");
+    tree.add("cpu", "");
+    for vcpu in 0..facts.config.max_vcpus {
+        let online = if vcpu < facts.config.vcpus { "online" } else { "offline" };
+        tree.add(&format!("cpu/{vcpu}"), "");
+        tree.add(&format!("cpu/{vcpu}/availability"), online);
+    }
+    tree.access = Access::Owned(facts.domid);
+    for own in ["control", "memory", "error", "drivers", "feature", "attr", "guest", "hvmpv", "data"] {
+        tree.add(own, "");
+    }
+    for request in ["control/shutdown", "control/sysrq"] {
+        tree.add(request, "");
+    }
+    tree.access = Access::Readable(facts.domid);
+    tree.add("control/platform-feature-multiprocessor-suspend", "1");
+    tree.add("control/platform-feature-xs_reset_watches", "1");
+    // Linux takes the difference between this and what it booted with for memory that it cannot give back, and
+    // subtracts it from every target. It boots with `memory_kib`, so that is what stands here.
+    tree.add("memory/static-max", &facts.config.memory_kib.to_string());
+    tree.add("memory/target", &facts.config.memory_kib.to_string());
+    tree.nodes.extend(vm_nodes(facts.domid, facts.name, facts.uuid, facts.config, facts.restart_count));
+    tree.nodes
+}
+
+/// The nodes below `/vm/<uuid>`.
+pub(crate) fn vm_nodes(
+    domid: DomId,
+    name: &DomainName,
+    uuid: Uuid,
+    config: &DomainConfig,
+    restart_count: u32,
+) -> Vec<Node> {
+    let mut tree = Tree { root: vm_path(uuid), access: Access::Private, nodes: Vec::new() };
+    tree.add("", "");
+    tree.add("name", name.as_str());
+    tree.add("memory", &config.memory_kib.div_ceil(1024).to_string());
+    tree.add("maxmem", &config.max_memory_kib.div_ceil(1024).to_string());
+    tree.add("vcpus", &config.max_vcpus.to_string());
+    tree.add("vcpu_avail", &available(config.vcpus).to_string());
+    tree.add("on_poweroff", action_word(config.on_poweroff));
+    tree.add("on_reboot", action_word(config.on_reboot));
+    tree.add("on_crash", action_word(config.on_crash));
+    tree.add("pool_name", "Pool-0");
+    tree.add("xend", "");
+    tree.add("xend/restart_count", &restart_count.to_string());
+    tree.access = Access::Readable(domid);
+    tree.add("uuid", &uuid.to_string());
+    tree.nodes
+}
+
+/// The control domain's own nodes.
+pub(crate) fn control_domain_nodes() -> Vec<Node> {
+    let domid = DomId(0);
+    let mut tree = Tree { root: domain_path(domid), access: Access::Private, nodes: Vec::new() };
+    tree.add("", "");
+    tree.add("vm", &vm_path(Uuid::ZERO));
+    tree.add("name", DOMAIN_0);
+    tree.add("domid", "0");
+    tree.root = vm_path(Uuid::ZERO);
+    tree.add("", "");
+    tree.add("uuid", &Uuid::ZERO.to_string());
+    tree.add("name", DOMAIN_0);
+    tree.nodes
+}
+
+/// xend's mask of vCPUs that are online.
+fn available(vcpus: u32) -> u128 {
+    1u128.checked_shl(vcpus).map_or(u128::MAX, |bit| bit - 1)
+}
+
+fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Destroy => "destroy",
+        Action::Restart => "restart",
+        Action::Preserve => "preserve",
+        Action::RenameRestart => "rename-restart",
+    }
+}
+
+struct Tree {
+    root: String,
+    access: Access,
+    nodes: Vec<Node>,
+}
+
+impl Tree {
+    fn add(&mut self, key: &str, value: &str) {
+        let separator = if key.is_empty() { "" } else { "/" };
+        let path = format!("{}{separator}{key}", self.root);
+        self.nodes.push(Node { path, value: value.into(), access: self.access });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::tests::config;
+
+    fn example() -> Vec<Node> {
+        let config = DomainConfig { vcpus: 1, max_vcpus: 2, memory_kib: 8193, ..config("a") };
+        let channel = |n: u64| GuestChannel { ring: Gfn(0xfeff0 + n), port: EvtchnPort(n as u32) };
+        nodes(&Facts {
+            domid: DomId(7),
+            name: &DomainName::parse("a").unwrap(),
+            uuid: Uuid([0xab; 16]),
+            config: &config,
+            console: channel(1),
+            store: channel(2),
+            restart_count: 3,
+        })
+    }
+
+    #[test]
+    fn the_layout_is_xends() {
+        let nodes = example();
+        let vm = "/vm/abababab-abab-abab-abab-abababababab";
+        let dom = |key: &str| format!("/local/domain/7/{key}");
+        let readable = Access::Readable(DomId(7));
+        let owned = Access::Owned(DomId(7));
+        for (path, value, access) in [
+            ("/local/domain/7".to_string(), "", readable),
+            (dom("vm"), vm, readable),
+            (dom("name"), "a", readable),
+            (dom("domid"), "7", readable),
+            (dom("console/ring-ref"), "1044465", readable),
+            (dom("console/port"), "1", readable),
+            (dom("console/limit"), "1048576", readable),
+            (dom("console/type"), "xenconsoled", readable),
+            (dom("store/ring-ref"), "1044466", readable),
+            (dom("store/port"), "2", readable),
+            (dom("memory/target"), "8193", readable),
+            (dom("memory/static-max"), "8193", readable),
+            (dom("cpu/0/availability"), "online", readable),
+            (dom("cpu/1/availability"), "offline", readable),
+            (dom("control"), "", owned),
+            (dom("control/shutdown"), "", owned),
+            (dom("data"), "", owned),
+            (dom("error"), "", owned),
+            (dom("device"), "", readable),
+            (format!("{vm}/uuid"), "abababab-abab-abab-abab-abababababab", readable),
+            (format!("{vm}/name"), "a", Access::Private),
+            (format!("{vm}/memory"), "9", Access::Private),
+            (format!("{vm}/vcpu_avail"), "1", Access::Private),
+            (format!("{vm}/on_crash"), "destroy", Access::Private),
+            (format!("{vm}/xend/restart_count"), "3", Access::Private),
+        ] {
+            let found = nodes.iter().find(|n| n.path == path).unwrap_or_else(|| panic!("{path} is missing"));
+            assert_eq!((found.value.as_str(), found.access), (value, access), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_node_comes_once_and_after_its_parent() {
+        let nodes = example();
+        for (i, node) in nodes.iter().enumerate() {
+            let before = &nodes[..i];
+            assert!(before.iter().all(|n| n.path != node.path), "{} twice", node.path);
+            let parent = node.path.rsplit_once('/').unwrap().0;
+            let known = before.iter().any(|n| n.path == parent);
+            assert!(known || ["/local/domain", "/vm"].contains(&parent), "{} before its parent", node.path);
+        }
+    }
+
+    #[test]
+    fn the_mask_of_online_vcpus_covers_every_number() {
+        assert_eq!(available(1), 1);
+        assert_eq!(available(3), 7);
+        assert_eq!(available(127), u128::MAX >> 1);
+        assert_eq!(available(128), u128::MAX);
+        assert_eq!(available(4096), u128::MAX);
+    }
+}

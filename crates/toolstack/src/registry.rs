@@ -1,0 +1,329 @@
+//! Which domains there are, under which names; which are being built; which ended lately.
+//!
+//! The registry is plain data: it calls nobody. A name and a uuid belong to one domain from the moment its
+//! building begins ([`Registry::reserve`]) until it is destroyed ([`Registry::forget`]), so of two creates at once of
+//! one name one wins and the other is told so before anything was built.
+//!
+//! A domid may be used again by Xen and a name by people. [`Serial`] is what identifies one life of one domain.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use proto::domain::{DomainConfig, Ended, ShutdownReason};
+use proto::image::ImageId;
+use xen_abi::DomId;
+
+use crate::name::{DOMAIN_0, DomainName, Uuid};
+use crate::rules::{self, Restarts};
+
+/// Ended domains that are remembered for those who ask late how it went.
+const HISTORY_LEN: usize = 64;
+
+/// One life of one domain; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Serial(u64);
+
+/// What is being done with a domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It exists and nobody ends it.
+    Alive,
+    /// It ended by itself, and its rule has been looked up or waits for its turn.
+    Ended(ShutdownReason),
+    /// It is being destroyed.
+    Dying,
+}
+
+/// A domain of ours.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) serial: Serial,
+    pub(crate) domid: DomId,
+    pub(crate) name: DomainName,
+    pub(crate) uuid: Uuid,
+    /// What it was made of; its name and uuid are those of the configuration, which a renamed domain has lost.
+    pub(crate) config: DomainConfig,
+    /// When it was created, on the platform's clock.
+    pub(crate) created_ns: u64,
+    pub(crate) restarts: Restarts,
+    pub(crate) stage: Stage,
+    /// Memory that Xen accounts to it and that the configuration did not ask for: the special pages.
+    pub(crate) overhead_kib: u64,
+}
+
+/// A domain that is being built.
+#[derive(Debug)]
+struct Reservation {
+    name: DomainName,
+    uuid: Uuid,
+    domid: Option<DomId>,
+}
+
+/// A domain that is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Past {
+    pub(crate) serial: Serial,
+    pub(crate) domid: DomId,
+    pub(crate) name: DomainName,
+    pub(crate) uuid: Uuid,
+    pub(crate) ended: Ended,
+}
+
+/// Why a name and a uuid cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// The name is a domain's; with its id, once it has one.
+    Name(Option<DomId>),
+    /// The uuid is a domain's; with its id, once it has one.
+    Uuid(Option<DomId>),
+}
+
+/// See the module's page.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    live: BTreeMap<DomId, Record>,
+    building: BTreeMap<Serial, Reservation>,
+    past: VecDeque<Past>,
+    next_serial: u64,
+}
+
+impl Registry {
+    /// Takes a name and a uuid for a domain that is to be built.
+    pub(crate) fn reserve(&mut self, name: DomainName, uuid: Uuid) -> Result<Serial, Taken> {
+        if name.as_str() == DOMAIN_0 {
+            return Err(Taken::Name(Some(DomId(0))));
+        }
+        if uuid == Uuid::ZERO {
+            return Err(Taken::Uuid(Some(DomId(0))));
+        }
+        let live = self.live.values().map(|r| (&r.name, r.uuid, Some(r.domid)));
+        let building = self.building.values().map(|r| (&r.name, r.uuid, r.domid));
+        for (other_name, other_uuid, domid) in live.chain(building) {
+            if *other_name == name {
+                return Err(Taken::Name(domid));
+            }
+            if other_uuid == uuid {
+                return Err(Taken::Uuid(domid));
+            }
+        }
+        let serial = Serial(self.next_serial);
+        self.next_serial += 1;
+        self.building.insert(serial, Reservation { name, uuid, domid: None });
+        Ok(serial)
+    }
+
+    /// Notes the domid that Xen gave to a domain which is being built.
+    pub(crate) fn note_domid(&mut self, serial: Serial, domid: DomId) {
+        if let Some(reservation) = self.building.get_mut(&serial) {
+            reservation.domid = Some(domid);
+        }
+    }
+
+    /// Gives up a reservation: the building failed.
+    pub(crate) fn cancel(&mut self, serial: Serial) {
+        self.building.remove(&serial);
+    }
+
+    /// Turns a reservation into a domain.
+    pub(crate) fn admit(&mut self, record: Record) {
+        self.building.remove(&record.serial);
+        self.live.insert(record.domid, record);
+    }
+
+    /// Removes a domain for good, remembering how it ended. The name is free from here on.
+    pub(crate) fn forget(&mut self, serial: Serial, ended: Ended) -> Option<Record> {
+        let domid = self.by_serial(serial)?.domid;
+        let record = self.live.remove(&domid)?;
+        // Who ended by itself and was destroyed afterwards did end by itself.
+        let ended = match record.stage {
+            Stage::Ended(reason) => Ended::Shutdown(reason),
+            Stage::Alive | Stage::Dying => ended,
+        };
+        if self.past.len() == HISTORY_LEN {
+            self.past.pop_front();
+        }
+        self.past.push_back(Past { serial, domid, name: record.name.clone(), uuid: record.uuid, ended });
+        Some(record)
+    }
+
+    /// Gives a domain another name and uuid, so that its own are free.
+    pub(crate) fn rename(&mut self, serial: Serial, name: DomainName, uuid: Uuid) {
+        if let Some(record) = self.by_serial_mut(serial) {
+            record.name = name;
+            record.uuid = uuid;
+        }
+    }
+
+    /// The domain that a word names: by name, else by id, else by uuid.
+    pub(crate) fn find(&self, word: &str) -> Option<&Record> {
+        let by_name = || self.live.values().find(|r| r.name.as_str() == word);
+        let by_id = || self.live.get(&DomId(parse_domid(word)?));
+        let by_uuid = || Uuid::parse(word).and_then(|uuid| self.live.values().find(|r| r.uuid == uuid));
+        by_name().or_else(by_id).or_else(by_uuid)
+    }
+
+    /// The domain that ended last among those that a word names.
+    pub(crate) fn find_past(&self, word: &str) -> Option<&Past> {
+        let by_name = || self.past.iter().rev().find(|p| p.name.as_str() == word);
+        let by_id = || {
+            let id = parse_domid(word)?;
+            self.past.iter().rev().find(|p| p.domid == DomId(id))
+        };
+        let by_uuid = || {
+            let uuid = Uuid::parse(word)?;
+            self.past.iter().rev().find(|p| p.uuid == uuid)
+        };
+        by_name().or_else(by_id).or_else(by_uuid)
+    }
+
+    /// How a past life ended.
+    pub(crate) fn past(&self, serial: Serial) -> Option<&Past> {
+        self.past.iter().rev().find(|p| p.serial == serial)
+    }
+
+    /// The domain with this id.
+    pub(crate) fn get(&self, domid: DomId) -> Option<&Record> {
+        self.live.get(&domid)
+    }
+
+    /// The domain with this serial.
+    pub(crate) fn by_serial(&self, serial: Serial) -> Option<&Record> {
+        self.live.values().find(|r| r.serial == serial)
+    }
+
+    /// The domain with this serial, to change it.
+    pub(crate) fn by_serial_mut(&mut self, serial: Serial) -> Option<&mut Record> {
+        self.live.values_mut().find(|r| r.serial == serial)
+    }
+
+    /// Every domain, by id.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.live.values()
+    }
+
+    /// The name under which a domain is being built, with its uuid.
+    pub(crate) fn building(&self, domid: DomId) -> Option<(&DomainName, Uuid)> {
+        let found = self.building.values().find(|r| r.domid == Some(domid))?;
+        Some((&found.name, found.uuid))
+    }
+
+    /// The name of the domain that had this id last.
+    pub(crate) fn past_name(&self, domid: DomId) -> Option<&DomainName> {
+        self.past.iter().rev().find(|p| p.domid == domid).map(|p| &p.name)
+    }
+
+    /// How many domains there are and are being built, the control domain apart.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len() + self.building.len()
+    }
+
+    /// Whether a domain that exists may have to be built again from this image, without the host's help.
+    pub(crate) fn may_need(&self, image: ImageId) -> bool {
+        self.live.values().any(|r| {
+            rules::may_restart(&r.config) && (r.config.kernel == image || r.config.ramdisk == Some(image))
+        })
+    }
+}
+
+/// Reads a domid as people type it: decimal digits, no sign.
+pub(crate) fn parse_domid(word: &str) -> Option<u16> {
+    let digits = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+    if digits { word.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use proto::domain::Action;
+
+    use super::*;
+    use crate::rules::tests::config;
+
+    fn name(text: &str) -> DomainName {
+        DomainName::parse(text).unwrap()
+    }
+
+    fn admit(registry: &mut Registry, text: &str, domid: u16) -> Serial {
+        let uuid = Uuid([domid as u8; 16]);
+        let serial = registry.reserve(name(text), uuid).unwrap();
+        registry.admit(Record {
+            serial,
+            domid: DomId(domid),
+            name: name(text),
+            uuid,
+            config: config(text),
+            created_ns: 0,
+            restarts: Restarts::default(),
+            stage: Stage::Alive,
+            overhead_kib: 0,
+        });
+        serial
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_domain_from_its_reservation_to_its_end() {
+        let mut registry = Registry::default();
+        let serial = registry.reserve(name("a"), Uuid([1; 16])).unwrap();
+        assert_eq!(registry.reserve(name("a"), Uuid([2; 16])), Err(Taken::Name(None)));
+        registry.note_domid(serial, DomId(3));
+        assert_eq!(registry.reserve(name("a"), Uuid([2; 16])), Err(Taken::Name(Some(DomId(3)))));
+        registry.cancel(serial);
+        let serial = admit(&mut registry, "a", 4);
+        assert_eq!(registry.reserve(name("a"), Uuid([2; 16])), Err(Taken::Name(Some(DomId(4)))));
+        assert_eq!(registry.reserve(name("b"), Uuid([4; 16])), Err(Taken::Uuid(Some(DomId(4)))));
+        registry.forget(serial, Ended::Destroyed);
+        assert!(registry.reserve(name("a"), Uuid([4; 16])).is_ok());
+    }
+
+    #[test]
+    fn the_control_domains_name_and_uuid_are_taken() {
+        let mut registry = Registry::default();
+        assert_eq!(registry.reserve(name(DOMAIN_0), Uuid([1; 16])), Err(Taken::Name(Some(DomId(0)))));
+        assert_eq!(registry.reserve(name("a"), Uuid::ZERO), Err(Taken::Uuid(Some(DomId(0)))));
+    }
+
+    #[test]
+    fn names_win_over_ids_and_ids_over_uuids() {
+        let mut registry = Registry::default();
+        admit(&mut registry, "a", 3);
+        admit(&mut registry, "3", 4);
+        let found = |word: &str| registry.find(word).map(|r| r.domid.0);
+        assert_eq!(found("a"), Some(3));
+        assert_eq!(found("3"), Some(4), "a domain named 3 hides id 3");
+        assert_eq!(found("4"), Some(4));
+        assert_eq!(found(&Uuid([3; 16]).to_string()), Some(3));
+        assert_eq!(found("65540"), None);
+        assert_eq!(found("-3"), None);
+        assert_eq!(found("+3"), None);
+        assert_eq!(found(""), None);
+    }
+
+    #[test]
+    fn the_last_ones_that_ended_are_remembered_and_no_more() {
+        let mut registry = Registry::default();
+        let first = admit(&mut registry, "first", 1);
+        registry.by_serial_mut(first).unwrap().stage = Stage::Ended(ShutdownReason::Crash);
+        registry.forget(first, Ended::Destroyed);
+        assert_eq!(registry.past(first).unwrap().ended, Ended::Shutdown(ShutdownReason::Crash));
+        assert_eq!(registry.find_past("first").unwrap().domid, DomId(1));
+        assert_eq!(registry.find_past("1").unwrap().serial, first);
+        for n in 0..HISTORY_LEN {
+            let serial = admit(&mut registry, "b", 2 + n as u16);
+            registry.forget(serial, Ended::Destroyed);
+        }
+        assert!(registry.find_past("first").is_none());
+        assert_eq!(registry.past.len(), HISTORY_LEN);
+        assert_eq!(registry.find_past("b").unwrap().domid, DomId(1 + HISTORY_LEN as u16));
+    }
+
+    #[test]
+    fn an_image_is_needed_as_long_as_a_rule_may_restart_its_domain() {
+        let mut registry = Registry::default();
+        let serial = admit(&mut registry, "a", 1);
+        let image = registry.by_serial(serial).unwrap().config.kernel;
+        assert!(!registry.may_need(image));
+        registry.by_serial_mut(serial).unwrap().config.on_crash = Action::RenameRestart;
+        assert!(registry.may_need(image));
+        assert!(!registry.may_need(ImageId([0xee; 32])));
+    }
+}
