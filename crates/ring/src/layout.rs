@@ -23,6 +23,12 @@ impl Layout {
         Layout { data, size, cons, prod }
     }
 
+    /// Empties the ring by zeroing both indices. For the side that may: the one that resets the connection.
+    pub fn clear(&self, shared: &impl crate::Shared) {
+        shared.store_u32(self.cons, 0);
+        shared.store_u32(self.prod, 0);
+    }
+
     /// The ring's capacity in bytes.
     pub const fn size(&self) -> usize {
         self.size as usize

@@ -1,1 +1,52 @@
-//! xenstore: being written.
+//! A xenstore server: the tree of names and values through which Xen's domains find each other.
+//!
+//! * [`wire`]: messages as bytes. [`StorePath`], [`Perm`]: what is in them, checked. [`Quota`]: what a guest may use.
+//! * [`Store`]: the tree, the domains, their connections, watches and transactions. It knows no hypervisor: the toolstack tells it
+//!   which domains there are ([`Store::register`], [`Store::introduce`], [`Store::release`]).
+//! * [`Control`]: how the toolstack in the same process reads and writes, many nodes at once.
+//! * [`serve`]: one guest's connection, from its first request to its end. [`RingConnection`] is that connection over a
+//!   shared page and an event channel.
+//!
+//! Behaviour is that of `docs/misc/xenstore.txt` and of the C server; where they leave a choice, or ours differs, the place
+//! says so.
+//!
+//! # What guests cannot do
+//!
+//! Every request gets one reply, in order. Nothing a guest sends panics, recurses along a depth of its choosing or is kept without
+//! being charged to a quota first. A guest that stops reading its replies stops being served, alone; its watch events wait in a queue of
+//! fixed length, and when that is full each watch owes at most one event, on its own path. Permissions
+//! name a domain's life and not its number, so that the next domain with that number inherits nothing.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod children;
+mod connection;
+mod control;
+mod domain;
+mod error;
+mod events;
+mod node;
+mod ops;
+mod path;
+mod perms;
+mod quota;
+mod requests;
+mod ring_connection;
+mod serve;
+mod store;
+mod transaction;
+mod tree;
+mod watch;
+pub mod wire;
+
+pub use connection::{ConnId, WatchEvent};
+pub use control::{Control, Events};
+pub use error::Error;
+pub use path::{StorePath, home};
+pub use perms::{Access, Perm};
+pub use quota::{Quota, Usage};
+pub use ring_connection::RingConnection;
+pub use serve::{Broken, Closed, Connection, serve};
+pub use store::{SharedStore, Store};

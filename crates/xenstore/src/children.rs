@@ -1,0 +1,262 @@
+//! A node's children: a persistent set of nodes, ordered by name.
+//!
+//! A B-tree whose blocks are shared between versions of the store: a copy costs one reference count, and a change copies only
+//! the blocks on its way (none where no snapshot holds them). Blocks that become empty are removed, half-empty
+//! ones are not merged: that bounds nothing that matters here, since the height never exceeds what inserting made it.
+//! The functions recurse along that height, which is logarithmic in the number of children.
+
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::node::Node;
+
+/// The most entries a block holds.
+const FANOUT: usize = 32;
+
+/// A set of nodes with distinct names.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Children(Option<Arc<Block>>);
+
+#[derive(Clone, Debug)]
+pub(crate) enum Block {
+    Leaf(Vec<Arc<Node>>),
+    /// Each with a lower bound of its names; the first one's counts as minus infinity.
+    Inner(Vec<(Arc<[u8]>, Arc<Block>)>),
+}
+
+impl Children {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&Arc<Node>> {
+        let mut block = self.0.as_deref()?;
+        loop {
+            match block {
+                Block::Leaf(nodes) => {
+                    let at = nodes.binary_search_by(|node| node.name().cmp(name)).ok()?;
+                    return nodes.get(at);
+                }
+                Block::Inner(parts) => block = &parts[position(parts, name)].1,
+            }
+        }
+    }
+
+    /// The child, to be changed: it and the blocks that lead to it are copied where they are shared. Look with [`Self::get`] first:
+    /// blocks are copied even if there is no such child.
+    pub(crate) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Node> {
+        let mut block = Arc::make_mut(self.0.as_mut()?);
+        loop {
+            match block {
+                Block::Leaf(nodes) => {
+                    let at = nodes.binary_search_by(|node| node.name().cmp(name)).ok()?;
+                    return Some(Arc::make_mut(&mut nodes[at]));
+                }
+                Block::Inner(parts) => {
+                    let at = position(parts, name);
+                    block = Arc::make_mut(&mut parts[at].1);
+                }
+            }
+        }
+    }
+
+    /// Adds a node; one of its name must not be there yet.
+    pub(crate) fn insert(&mut self, node: Arc<Node>) {
+        let Some(root) = &mut self.0 else {
+            self.0 = Some(Arc::new(Block::Leaf(vec![node])));
+            return;
+        };
+        if let Some(right) = insert(Arc::make_mut(root), node) {
+            let left = root.clone();
+            self.0 = Some(Arc::new(Block::Inner(vec![(Arc::from(&b""[..]), left), right])));
+        }
+    }
+
+    /// Takes a node out. Look with [`Self::get`] first, as for [`Self::get_mut`].
+    pub(crate) fn remove(&mut self, name: &[u8]) -> Option<Arc<Node>> {
+        let root = Arc::make_mut(self.0.as_mut()?);
+        let node = remove(root, name)?;
+        if root.is_empty() {
+            self.0 = None;
+        } else if let Block::Inner(parts) = root
+            && parts.len() == 1
+        {
+            self.0 = parts.pop().map(|(_, only)| only);
+        }
+        Some(node)
+    }
+
+    /// The children in the order of their names.
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter { stack: self.0.iter().map(|root| (&**root, 0)).collect() }
+    }
+
+    /// Whether both are the same version of the same set (and not merely equal).
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// Whether both have the same names.
+    pub(crate) fn has_same_names(&self, other: &Self) -> bool {
+        self.is_same(other) || self.iter().map(|node| node.name()).eq(other.iter().map(|node| node.name()))
+    }
+
+    pub(crate) fn take_root(&mut self) -> Option<Arc<Block>> {
+        mem::take(&mut self.0)
+    }
+}
+
+impl Block {
+    fn is_empty(&self) -> bool {
+        match self {
+            Block::Leaf(nodes) => nodes.is_empty(),
+            Block::Inner(parts) => parts.is_empty(),
+        }
+    }
+}
+
+/// The children in order.
+pub(crate) struct Iter<'a> {
+    /// The blocks on the way down, each with the next entry to visit.
+    stack: Vec<(&'a Block, usize)>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a Arc<Node>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some((block, at)) = self.stack.last_mut() {
+            match block {
+                Block::Leaf(nodes) => match nodes.get(*at) {
+                    Some(node) => {
+                        *at += 1;
+                        return Some(node);
+                    }
+                    None => {
+                        self.stack.pop();
+                    }
+                },
+                Block::Inner(parts) => match parts.get(*at) {
+                    Some((_, below)) => {
+                        *at += 1;
+                        self.stack.push((below, 0));
+                    }
+                    None => {
+                        self.stack.pop();
+                    }
+                },
+            }
+        }
+        None
+    }
+}
+
+/// Which part `name` belongs to.
+fn position(parts: &[(Arc<[u8]>, Arc<Block>)], name: &[u8]) -> usize {
+    parts.partition_point(|(bound, _)| **bound <= *name).saturating_sub(1)
+}
+
+/// Inserts, and returns the right half if the block had to be split.
+fn insert(block: &mut Block, node: Arc<Node>) -> Option<(Arc<[u8]>, Arc<Block>)> {
+    match block {
+        Block::Leaf(nodes) => {
+            let at = nodes.partition_point(|other| other.name() < node.name());
+            nodes.insert(at, node);
+            if nodes.len() <= FANOUT {
+                return None;
+            }
+            let right = nodes.split_off(FANOUT / 2);
+            Some((Arc::from(right[0].name()), Arc::new(Block::Leaf(right))))
+        }
+        Block::Inner(parts) => {
+            let at = position(parts, node.name());
+            let split = insert(Arc::make_mut(&mut parts[at].1), node)?;
+            parts.insert(at + 1, split);
+            if parts.len() <= FANOUT {
+                return None;
+            }
+            let right = parts.split_off(FANOUT / 2);
+            Some((right[0].0.clone(), Arc::new(Block::Inner(right))))
+        }
+    }
+}
+
+fn remove(block: &mut Block, name: &[u8]) -> Option<Arc<Node>> {
+    match block {
+        Block::Leaf(nodes) => {
+            let at = nodes.binary_search_by(|node| node.name().cmp(name)).ok()?;
+            Some(nodes.remove(at))
+        }
+        Block::Inner(parts) => {
+            let at = position(parts, name);
+            let below = Arc::make_mut(&mut parts[at].1);
+            let node = remove(below, name)?;
+            if below.is_empty() {
+                parts.remove(at);
+            }
+            Some(node)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+    use alloc::format;
+    use alloc::string::String;
+
+    use proptest::prelude::*;
+    use xen_abi::DomId;
+
+    use super::*;
+    use crate::perms::{Party, Perms};
+
+    fn node(name: &str) -> Arc<Node> {
+        let perms = Perms::private(Party { domid: DomId(0), life: 1 });
+        Arc::new(Node::new(name.as_bytes(), b"", perms, 0))
+    }
+
+    fn names(children: &Children) -> Vec<String> {
+        children.iter().map(|node| String::from_utf8_lossy(node.name()).into_owned()).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_an_ordered_set_and_snapshots_never_change(
+            steps in prop::collection::vec((0u8..5, 0u32..400), 1..900),
+        ) {
+            let mut children = Children::default();
+            let mut model: BTreeSet<String> = BTreeSet::new();
+            let mut snapshots: Vec<(Children, BTreeSet<String>)> = Vec::new();
+            for (step, number) in steps {
+                let name = format!("{number}");
+                let present = model.contains(&name);
+                prop_assert_eq!(children.get(name.as_bytes()).is_some(), present);
+                match step {
+                    0..=2 if !present => {
+                        children.insert(node(&name));
+                        model.insert(name);
+                    }
+                    3 if present => {
+                        let gone = children.remove(name.as_bytes()).unwrap();
+                        prop_assert_eq!(gone.name(), name.as_bytes());
+                        model.remove(&name);
+                    }
+                    4 if snapshots.len() < 4 => snapshots.push((children.clone(), model.clone())),
+                    _ => {}
+                }
+            }
+            snapshots.push((children, model));
+            for (children, model) in snapshots {
+                prop_assert_eq!(children.is_empty(), model.is_empty());
+                prop_assert_eq!(names(&children), model.into_iter().collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The domains that the store knows: which life of each id, what it uses, what it may.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use xen_abi::DomId;
+
+use crate::Error;
+use crate::perms::{Caller, Entry, Party, Perm, Perms};
+use crate::quota::{Quota, Usage, check};
+
+/// One domain, from [`Domains::register`] to [`Domains::remove`].
+#[derive(Debug)]
+pub(crate) struct Domain {
+    life: u32,
+    pub(crate) is_introduced: bool,
+    /// Its end was announced (@releaseDomain fires once for a shutdown, RESUME re-arms it).
+    pub(crate) is_shut_down: bool,
+    pub(crate) features: u32,
+    pub(crate) target: Option<Party>,
+    pub(crate) quota: Quota,
+    pub(crate) usage: Usage,
+}
+
+/// All domains.
+#[derive(Debug)]
+pub(crate) struct Domains {
+    control: DomId,
+    by_id: BTreeMap<DomId, Domain>,
+    lives: u32,
+    /// The quotas of domains to come.
+    pub(crate) defaults: Quota,
+    /// The features offered to domains to come.
+    pub(crate) features: u32,
+}
+
+impl Domains {
+    pub(crate) fn new(control: DomId, features: u32) -> Self {
+        let mut domains =
+            Domains { control, by_id: BTreeMap::new(), lives: 0, defaults: Quota::default(), features };
+        domains.register(control);
+        domains
+    }
+
+    /// Makes the domain known. Does nothing if it is.
+    pub(crate) fn register(&mut self, domid: DomId) -> &mut Domain {
+        let Domains { by_id, lives, defaults, features, .. } = self;
+        by_id.entry(domid).or_insert_with(|| {
+            // A wrap would take 2^32 domains; 0 is nobody's life even then.
+            *lives = lives.wrapping_add(1).max(1);
+            Domain {
+                life: *lives,
+                is_introduced: false,
+                is_shut_down: false,
+                features: *features,
+                target: None,
+                quota: *defaults,
+                usage: Usage::default(),
+            }
+        })
+    }
+
+    pub(crate) fn remove(&mut self, domid: DomId) -> Option<Domain> {
+        self.by_id.remove(&domid)
+    }
+
+    pub(crate) fn get(&self, domid: DomId) -> Option<&Domain> {
+        self.by_id.get(&domid)
+    }
+
+    pub(crate) fn get_mut(&mut self, domid: DomId) -> Option<&mut Domain> {
+        self.by_id.get_mut(&domid)
+    }
+
+    pub(crate) fn usages(&self) -> impl Iterator<Item = (DomId, &Usage)> {
+        self.by_id.iter().map(|(domid, domain)| (*domid, &domain.usage))
+    }
+
+    pub(crate) fn is_control(&self, domid: DomId) -> bool {
+        domid == self.control
+    }
+
+    pub(crate) fn control(&self) -> Party {
+        Party { domid: self.control, life: self.by_id.get(&self.control).map_or(0, |domain| domain.life) }
+    }
+
+    /// This life of the id, if the domain is known.
+    pub(crate) fn party(&self, domid: DomId) -> Option<Party> {
+        self.by_id.get(&domid).map(|domain| Party { domid, life: domain.life })
+    }
+
+    pub(crate) fn is_alive(&self, party: Party) -> bool {
+        self.party(party.domid) == Some(party)
+    }
+
+    /// The rights of the domain as they are now.
+    pub(crate) fn caller(&self, party: Party) -> Caller {
+        let target = self.get(party.domid).and_then(|domain| domain.target);
+        Caller { party, privileged: self.is_control(party.domid), target }
+    }
+
+    /// The caller's quotas; the control domain has none.
+    pub(crate) fn quota(&self, caller: &Caller) -> Option<&Quota> {
+        if caller.privileged { None } else { self.get(caller.party.domid).map(|domain| &domain.quota) }
+    }
+
+    /// Passes if `party` may be charged this much more than it uses and `pending` says.
+    pub(crate) fn check_charge(
+        &self,
+        party: Party,
+        pending: &Ledger,
+        nodes: isize,
+        memory: isize,
+    ) -> Result<(), Error> {
+        if self.is_control(party.domid) || !self.is_alive(party) {
+            return Ok(());
+        }
+        let Some(domain) = self.get(party.domid) else { return Ok(()) };
+        let (more_nodes, more_memory) = pending.of(party);
+        if nodes > 0 {
+            check(domain.usage.nodes.saturating_add_signed(more_nodes + nodes), domain.quota.nodes)?;
+        }
+        if memory > 0 {
+            check(domain.usage.memory.saturating_add_signed(more_memory + memory), domain.quota.memory)?;
+        }
+        Ok(())
+    }
+
+    /// Books what was done. What belonged to a domain that is gone belongs to nobody.
+    pub(crate) fn book(&mut self, ledger: Ledger) {
+        for (party, nodes, memory) in ledger.0 {
+            if self.is_alive(party)
+                && let Some(domain) = self.by_id.get_mut(&party.domid)
+            {
+                domain.usage.nodes = domain.usage.nodes.saturating_add_signed(nodes);
+                domain.usage.memory = domain.usage.memory.saturating_add_signed(memory);
+            }
+        }
+    }
+
+    /// Charges memory that is no node's, at once.
+    pub(crate) fn charge_memory(&mut self, party: Party, memory: usize) -> Result<(), Error> {
+        self.check_charge(party, &Ledger::default(), 0, memory as isize)?;
+        self.book(Ledger(alloc::vec![(party, 0, memory as isize)]));
+        Ok(())
+    }
+
+    /// Gives back what [`Self::charge_memory`] took.
+    pub(crate) fn refund_memory(&mut self, party: Party, memory: usize) {
+        self.book(Ledger(alloc::vec![(party, 0, -(memory as isize))]));
+    }
+
+    /// The list of entries as stored: ids become parties. An unknown domain's entry is nobody's, for ever.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: no entry. [`Error::NotFound`]: the owner is unknown.
+    pub(crate) fn resolve(&self, perms: &[Perm]) -> Result<Perms, Error> {
+        let entry = |perm: &Perm| Entry {
+            party: self.party(perm.domid).unwrap_or(Party::nobody(perm.domid)),
+            access: perm.access,
+        };
+        let perms = Perms::new(perms.iter().map(entry).collect()).ok_or(Error::Invalid)?;
+        if perms.owner().is_somebody() { Ok(perms) } else { Err(Error::NotFound) }
+    }
+}
+
+/// Changes in what domains use, not booked yet.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger(Vec<(Party, isize, isize)>);
+
+impl Ledger {
+    pub(crate) fn add(&mut self, party: Party, nodes: isize, memory: isize) {
+        // Few parties take part in anything: looking through all is the fastest.
+        match self.0.iter_mut().find(|(other, ..)| *other == party) {
+            Some((_, sum_nodes, sum_memory)) => {
+                *sum_nodes += nodes;
+                *sum_memory += memory;
+            }
+            None => self.0.push((party, nodes, memory)),
+        }
+    }
+
+    pub(crate) fn of(&self, party: Party) -> (isize, isize) {
+        let found = self.0.iter().find(|(other, ..)| *other == party);
+        found.map_or((0, 0), |&(_, nodes, memory)| (nodes, memory))
+    }
+}

@@ -1,0 +1,142 @@
+//! From changes to watch events: who is concerned, who may know, and what waits where.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::Write as _;
+
+use xen_abi::DomId;
+
+use crate::connection::{ConnId, WatchEvent};
+use crate::node::Node;
+use crate::ops::{Change, ChangeKind};
+use crate::path::{StorePath, names};
+use crate::perms::{Access, Perms};
+use crate::store::Store;
+use crate::watch::{Watch, WatchId};
+use crate::wire::PAYLOAD_MAX;
+
+impl Store {
+    /// The connection's next event, if one waits.
+    pub fn next_event(&mut self, conn: ConnId) -> Option<WatchEvent> {
+        while let Some((id, path)) = self.conns.get_mut(&conn)?.pop() {
+            if let Some(watch) = self.watches.get(id) {
+                return Some(event(watch, &path));
+            }
+        }
+        let ids = &self.conns.get(&conn)?.watches;
+        let owing =
+            ids.iter().copied().find(|id| self.watches.get(*id).is_some_and(|watch| watch.is_owed))?;
+        let watch = self.watches.get_mut(owing)?;
+        watch.is_owed = false;
+        let path = Arc::from(watch.path.as_str());
+        Some(event(watch, &path))
+    }
+
+    /// Queues the events of a change that everybody can see now.
+    pub(crate) fn fire(&mut self, change: Change) {
+        match &change.kind {
+            ChangeKind::Written => self.fire_here(&change.path, &[]),
+            ChangeKind::Permitted(old) => self.fire_here(&change.path, core::slice::from_ref(old)),
+            ChangeKind::Removed(top) => {
+                self.fire_below(&change.path, top);
+                let parent = change.path.split_last().and_then(|(parent, _)| self.tree.get(parent));
+                let mut readers = alloc::vec![top.perms.clone()];
+                readers.extend(parent.map(|parent| parent.perms.clone()));
+                self.tell(&change.path, &readers);
+            }
+        }
+    }
+
+    /// An event on a node that exists: for those who may read it, or its directory, or might before (`old`).
+    fn fire_here(&mut self, path: &StorePath, old: &[Perms]) {
+        // What a transaction wrote and removed again has had its event, if anybody was to know.
+        let Some(node) = self.tree.get(path.as_str()) else { return };
+        let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
+        let mut readers = alloc::vec![node.perms.clone()];
+        readers.extend(parent.map(|parent| parent.perms.clone()));
+        readers.extend_from_slice(old);
+        self.tell(path, &readers);
+    }
+
+    fn tell(&mut self, path: &StorePath, readers: &[Perms]) {
+        let concerned = self.watches.concerned(path);
+        if concerned.is_empty() {
+            return;
+        }
+        let shared: Arc<str> = path.as_str().into();
+        for id in concerned {
+            if self.may_know(id, readers) {
+                self.queue(id, &shared);
+            }
+        }
+    }
+
+    /// Events for watches on nodes inside a subtree that is gone: each on its own path.
+    fn fire_below(&mut self, path: &StorePath, top: &Arc<Node>) {
+        for id in self.watches.below(path) {
+            let Some(watch) = self.watches.get(id) else { continue };
+            let inner = watch.path.as_str().get(path.as_str().len()..).unwrap_or_default();
+            let mut parent = top;
+            let mut node = Some(top);
+            for name in names(inner) {
+                parent = node.unwrap_or(parent);
+                node = node.and_then(|node| node.children().get(name.as_bytes()));
+            }
+            let Some(node) = node else { continue };
+            let readers = [node.perms.clone(), parent.perms.clone()];
+            let own = Arc::from(watch.path.as_str());
+            if self.may_know(id, &readers) {
+                self.queue(id, &own);
+            }
+        }
+    }
+
+    /// Fires `@introduceDomain` or `@releaseDomain`. Watches with a depth learn which domain, and some wait for one domain only.
+    pub(crate) fn fire_special(&mut self, name: &'static str, domid: DomId) {
+        let perms = self.special.iter().find(|(special, _)| *special == name).map(|(_, perms)| perms.clone());
+        let mut readers: Vec<Perms> = perms.into_iter().collect();
+        readers.extend(self.tree.get("/").map(|root| root.perms.clone()));
+        let mut with_domain = alloc::string::String::from(name);
+        // Writing to a String cannot fail.
+        let _ = write!(with_domain, "/{}", domid.0);
+        let (plain, with_domain): (Arc<str>, Arc<str>) = (name.into(), with_domain.into());
+        let mut due: Vec<(WatchId, &Arc<str>)> = Vec::new();
+        for (id, wants_domain) in self.watches.special(name) {
+            due.push((id, if wants_domain { &with_domain } else { &plain }));
+        }
+        due.extend(self.watches.special(&with_domain).into_iter().map(|(id, _)| (id, &with_domain)));
+        for (id, path) in due {
+            if self.may_know(id, &readers) {
+                self.queue(id, path);
+            }
+        }
+    }
+
+    /// XSA-115: an event tells that something exists, so it is for those only who may read that.
+    fn may_know(&self, id: WatchId, readers: &[Perms]) -> bool {
+        let conn = self.watches.get(id).map(|watch| watch.conn);
+        let who = conn.and_then(|conn| self.caller(conn).ok());
+        who.is_some_and(|who| readers.iter().any(|perms| perms.allows(&who, Access::Read)))
+    }
+
+    pub(crate) fn queue(&mut self, id: WatchId, path: &Arc<str>) {
+        let Some(watch) = self.watches.get_mut(id) else { return };
+        if let Some(conn) = self.conns.get_mut(&watch.conn)
+            && !conn.push(id, path)
+        {
+            watch.is_owed = true;
+        }
+    }
+}
+
+/// The event as the watch's owner sees it. A path that does not fit into a message beside the token becomes the watch's own.
+fn event(watch: &Watch, path: &Arc<str>) -> WatchEvent {
+    let token = watch.token.to_vec();
+    let fits = path.len() + token.len() + 2 <= PAYLOAD_MAX;
+    let path: Arc<str> = match (fits, watch.prefix_len) {
+        (true, 0) => path.clone(),
+        (true, prefix) => path.get(prefix..).unwrap_or(path).into(),
+        (false, prefix) => watch.path.as_str().get(prefix..).unwrap_or_default().into(),
+    };
+    WatchEvent { path, token }
+}

@@ -1,0 +1,159 @@
+//! One node of the tree.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::children::{Block, Children};
+use crate::perms::Perms;
+
+/// What a node costs its owner besides name, value and permissions: roughly its own memory here.
+const OVERHEAD: usize = 96;
+/// What a permission entry counts for.
+const PERM_SIZE: usize = 8;
+/// What upstream's node header counts for against the node-size quota. C: `sizeof(struct node_hdr)`.
+const HEADER_SIZE: usize = 16;
+
+/// A node: name, value, permissions, children. A clone shares all of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    /// Name, then value: one allocation for both.
+    text: Arc<[u8]>,
+    name_len: u16,
+    /// The lengths of the children's names, each with a nul: DIRECTORY's answer.
+    list_len: u32,
+    /// When the node last changed (value, permissions or list of children), on the store's own count.
+    pub(crate) generation: u64,
+    pub(crate) perms: Perms,
+    children: Children,
+}
+
+impl Node {
+    /// A node without children. `name` is part of a legal path, so its length fits.
+    pub(crate) fn new(name: &[u8], value: &[u8], perms: Perms, generation: u64) -> Self {
+        let children = Children::default();
+        Node {
+            text: join(name, value),
+            name_len: name.len() as u16,
+            list_len: 0,
+            generation,
+            perms,
+            children,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.text[..usize::from(self.name_len)]
+    }
+
+    pub(crate) fn value(&self) -> &[u8] {
+        &self.text[usize::from(self.name_len)..]
+    }
+
+    pub(crate) fn set_value(&mut self, value: &[u8]) {
+        self.text = join(self.name(), value);
+    }
+
+    pub(crate) fn children(&self) -> &Children {
+        &self.children
+    }
+
+    pub(crate) fn child_mut(&mut self, name: &str) -> Option<&mut Node> {
+        self.children.get_mut(name.as_bytes())
+    }
+
+    /// Adds a child whose name is not there yet.
+    pub(crate) fn insert(&mut self, child: Node) {
+        self.list_len += u32::from(child.name_len) + 1;
+        self.children.insert(Arc::new(child));
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Arc<Node>> {
+        let child = self.children.remove(name.as_bytes())?;
+        self.list_len -= u32::from(child.name_len) + 1;
+        Some(child)
+    }
+
+    /// The length of DIRECTORY's answer.
+    pub(crate) fn list_len(&self) -> usize {
+        self.list_len as usize
+    }
+
+    /// What the node costs its owner's memory quota, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        Self::cost_of(usize::from(self.name_len), self.value().len(), self.perms.len())
+    }
+
+    pub(crate) const fn cost_of(name_len: usize, value_len: usize, nr_perms: usize) -> usize {
+        OVERHEAD + name_len + value_len + nr_perms * PERM_SIZE
+    }
+
+    /// The node's size as the node-size quota counts it, with these figures instead of its own.
+    pub(crate) const fn size_of(value_len: usize, nr_perms: usize, list_len: usize) -> usize {
+        HEADER_SIZE + nr_perms * PERM_SIZE + value_len + list_len
+    }
+}
+
+fn join(name: &[u8], value: &[u8]) -> Arc<[u8]> {
+    let mut text = Vec::with_capacity(name.len() + value.len());
+    text.extend_from_slice(name);
+    text.extend_from_slice(value);
+    text.into()
+}
+
+/// Takes the subtree apart without recursion: how deep a guest may nest must not be how deep our stack grows (XSA-418).
+impl Drop for Node {
+    fn drop(&mut self) {
+        let Some(root) = self.children.take_root() else { return };
+        let mut blocks = alloc::vec![root];
+        while let Some(block) = blocks.pop() {
+            // Somebody else's snapshot still has the block: then all below lives on.
+            match Arc::into_inner(block) {
+                Some(Block::Leaf(nodes)) => {
+                    let ours = nodes.into_iter().filter_map(Arc::into_inner);
+                    blocks.extend(ours.filter_map(|mut node| node.children.take_root()));
+                }
+                Some(Block::Inner(parts)) => blocks.extend(parts.into_iter().map(|(_, below)| below)),
+                None => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xen_abi::DomId;
+
+    use super::*;
+    use crate::perms::Party;
+
+    fn node(name: &str) -> Node {
+        Node::new(name.as_bytes(), b"v", Perms::private(Party { domid: DomId(0), life: 1 }), 0)
+    }
+
+    /// XSA-418: a deep tree must not exhaust the stack.
+    #[test]
+    fn a_very_deep_tree_is_dropped_without_recursion() {
+        let mut tree = node("leaf");
+        for _ in 0..200_000 {
+            let mut parent = node("a");
+            parent.insert(tree);
+            tree = parent;
+        }
+        drop(tree);
+    }
+
+    #[test]
+    fn a_dropped_version_leaves_what_others_share() {
+        let mut old = node("root");
+        for index in 0..100 {
+            old.insert(node(&alloc::format!("{index}")));
+        }
+        let mut new = old.clone();
+        new.child_mut("50").unwrap().set_value(b"changed");
+        drop(old);
+        assert_eq!(new.children().iter().count(), 100);
+        assert_eq!(new.children().get(b"50").unwrap().value(), b"changed");
+        assert_eq!(new.children().get(b"51").unwrap().value(), b"v");
+        assert_eq!(new.list_len(), 10 * 2 + 90 * 3);
+    }
+}

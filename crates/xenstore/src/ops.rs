@@ -1,0 +1,243 @@
+//! What requests do to a tree: checks first, then charges, then the change.
+//!
+//! The same operations work on the store's own tree and on a transaction's. Each records what it did
+//! ([`Change`]), from which watch events are made when the change becomes visible.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::Error;
+use crate::domain::{Domains, Ledger};
+use crate::node::Node;
+use crate::path::StorePath;
+use crate::perms::{Access, Caller, Perm, Perms};
+use crate::quota::check;
+use crate::tree::{Nearest, Tree, walk};
+
+/// A changing request.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    Write(StorePath, Vec<u8>),
+    Mkdir(StorePath),
+    Remove(StorePath),
+    SetPerms(StorePath, Vec<Perm>),
+}
+
+impl Op {
+    pub(crate) fn path(&self) -> &StorePath {
+        match self {
+            Op::Write(path, _) | Op::Mkdir(path) | Op::Remove(path) | Op::SetPerms(path, _) => path,
+        }
+    }
+
+    /// The bytes that it brings.
+    pub(crate) fn payload_len(&self) -> usize {
+        match self {
+            Op::Write(_, value) => value.len(),
+            Op::Mkdir(_) | Op::Remove(_) => 0,
+            Op::SetPerms(_, perms) => perms.len() * size_of::<Perm>(),
+        }
+    }
+}
+
+/// Something that watches may be interested in.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) path: StorePath,
+    pub(crate) kind: ChangeKind,
+}
+
+#[derive(Debug)]
+pub(crate) enum ChangeKind {
+    /// Made, or given a value.
+    Written,
+    /// Has other permissions now; these were the old ones.
+    Permitted(Perms),
+    /// Gone, with all below; this was it.
+    Removed(Arc<Node>),
+}
+
+/// A tree to work on, and where to record what was done.
+pub(crate) struct Desk<'a> {
+    pub(crate) tree: &'a mut Tree,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) changes: &'a mut Vec<Change>,
+    pub(crate) domains: &'a Domains,
+    pub(crate) generation: &'a mut u64,
+}
+
+/// The node, if `who` may see it that way; else the error that tells no more than it should: whether a node exists is for those who have
+/// the needed access to the deepest directory that does.
+pub(crate) fn find<'t>(
+    tree: &'t Tree,
+    who: &Caller,
+    path: &StorePath,
+    needed: Access,
+) -> Result<&'t Node, Error> {
+    let Nearest { node, is_whole, .. } = tree.nearest(path.as_str());
+    match (node.perms.allows(who, needed), is_whole) {
+        (true, true) => Ok(node),
+        (true, false) => Err(Error::NotFound),
+        (false, _) => Err(Error::Access),
+    }
+}
+
+impl Desk<'_> {
+    pub(crate) fn apply(&mut self, who: &Caller, op: &Op) -> Result<(), Error> {
+        match op {
+            Op::Write(path, value) => self.write(who, path, value),
+            Op::Mkdir(path) => self.mkdir(who, path),
+            Op::Remove(path) => self.remove(who, path),
+            Op::SetPerms(path, perms) => self.set_perms(who, path, perms),
+        }
+    }
+
+    fn write(&mut self, who: &Caller, path: &StorePath, value: &[u8]) -> Result<(), Error> {
+        let node = match find(self.tree, who, path, Access::Write) {
+            Ok(node) => node,
+            Err(Error::NotFound) => return self.create(who, path, value),
+            Err(error) => return Err(error),
+        };
+        self.check_size(who, value.len(), node.perms.len(), node.list_len())?;
+        let owner = node.perms.owner();
+        let memory = value.len() as isize - node.value().len() as isize;
+        self.check_charge(who, &node.perms, 0, memory)?;
+        let generation = self.next_generation();
+        if let Some(node) = self.tree.get_mut(path.as_str()) {
+            node.set_value(value);
+            node.generation = generation;
+        }
+        self.ledger.add(owner, 0, memory);
+        self.record(path, ChangeKind::Written);
+        Ok(())
+    }
+
+    fn mkdir(&mut self, who: &Caller, path: &StorePath) -> Result<(), Error> {
+        match find(self.tree, who, path, Access::Write) {
+            Ok(_) => Ok(()),
+            Err(Error::NotFound) => self.create(who, path, b""),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes a node and the directories it lacks; `who` may write to the deepest one that exists.
+    fn create(&mut self, who: &Caller, path: &StorePath, value: &[u8]) -> Result<(), Error> {
+        let Nearest { node, depth, .. } = self.tree.nearest(path.as_str());
+        // Unprivileged domains own what they make.
+        let perms = if who.privileged { node.perms.clone() } else { node.perms.owned_by(who.party) };
+        let missing = path.names().skip(depth);
+        let first_len = missing.clone().next().map_or(0, str::len);
+        self.check_size(who, node.value().len(), node.perms.len(), node.list_len() + first_len + 1)?;
+        self.check_size(who, value.len(), perms.len(), 0)?;
+        let (mut nodes, mut memory) = (0, value.len());
+        for name in missing {
+            self.check_size(who, 0, perms.len(), name.len() + 1)?;
+            nodes += 1;
+            memory += Node::cost_of(name.len(), 0, perms.len());
+        }
+        self.check_charge(who, &perms, nodes, memory as isize)?;
+        let generation = self.next_generation();
+        let node = self.tree.create(path, &perms, generation);
+        if !value.is_empty() {
+            node.set_value(value);
+        }
+        self.ledger.add(perms.owner(), nodes, memory as isize);
+        self.record(path, ChangeKind::Written);
+        Ok(())
+    }
+
+    fn remove(&mut self, who: &Caller, path: &StorePath) -> Result<(), Error> {
+        match find(self.tree, who, path, Access::Write) {
+            Ok(_) => {}
+            // Removing what is not there is fine, if its directory is.
+            Err(Error::NotFound) => {
+                let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
+                return parent.map(|_| ()).ok_or(Error::NotFound);
+            }
+            Err(error) => return Err(error),
+        }
+        self.detach(path)
+    }
+
+    /// Removes without asking anybody.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`]: it is `/`, or not there.
+    pub(crate) fn detach(&mut self, path: &StorePath) -> Result<(), Error> {
+        let generation = self.next_generation();
+        let gone = self.tree.remove(path, generation).ok_or(Error::Invalid)?;
+        walk(&gone, &mut |node| self.ledger.add(node.perms.owner(), -1, -(node.cost() as isize)));
+        self.record(path, ChangeKind::Removed(gone));
+        Ok(())
+    }
+
+    fn set_perms(&mut self, who: &Caller, path: &StorePath, perms: &[Perm]) -> Result<(), Error> {
+        let perms = self.check_perms(who, perms)?;
+        let node = find(self.tree, who, path, Access::Write)?;
+        let old = node.perms.clone();
+        check_new_perms(who, &old, &perms)?;
+        self.check_size(who, node.value().len(), perms.len(), node.list_len())?;
+        let old_cost = node.cost() as isize;
+        let cost = Node::cost_of(node.name().len(), node.value().len(), perms.len()) as isize;
+        self.check_charge(who, &perms, 0, cost - old_cost)?;
+        let generation = self.next_generation();
+        self.ledger.add(old.owner(), -1, -old_cost);
+        self.ledger.add(perms.owner(), 1, cost);
+        if let Some(node) = self.tree.get_mut(path.as_str()) {
+            node.perms = perms;
+            node.generation = generation;
+        }
+        self.record(path, ChangeKind::Permitted(old));
+        Ok(())
+    }
+
+    fn check_perms(&self, who: &Caller, perms: &[Perm]) -> Result<Perms, Error> {
+        check_count(self.domains, who, perms.len())?;
+        self.domains.resolve(perms)
+    }
+
+    fn check_size(
+        &self,
+        who: &Caller,
+        value_len: usize,
+        nr_perms: usize,
+        list_len: usize,
+    ) -> Result<(), Error> {
+        let limit = self.domains.quota(who).map_or(0, |quota| quota.node_size);
+        check(Node::size_of(value_len, nr_perms, list_len), limit)
+    }
+
+    /// Who makes a node grow is checked, but its owner is charged.
+    fn check_charge(&self, who: &Caller, perms: &Perms, nodes: isize, memory: isize) -> Result<(), Error> {
+        if who.privileged {
+            return Ok(());
+        }
+        self.domains.check_charge(perms.owner(), self.ledger, nodes, memory)
+    }
+
+    fn next_generation(&mut self) -> u64 {
+        *self.generation += 1;
+        *self.generation
+    }
+
+    fn record(&mut self, path: &StorePath, kind: ChangeKind) {
+        self.changes.push(Change { path: path.clone(), kind });
+    }
+}
+
+/// Passes if `who` may have so many permission entries.
+pub(crate) fn check_count(domains: &Domains, who: &Caller, nr_perms: usize) -> Result<(), Error> {
+    check(nr_perms, domains.quota(who).map_or(0, |quota| quota.node_permissions))
+}
+
+/// Passes if `who` may put `new` in the place of `old`.
+pub(crate) fn check_new_perms(who: &Caller, old: &Perms, new: &Perms) -> Result<(), Error> {
+    if !old.is_owner(who) {
+        return Err(Error::Access);
+    }
+    // XSA-352: not even the owner gives a node away.
+    if !who.privileged && new.owner() != old.owner() {
+        return Err(Error::NotPermitted);
+    }
+    Ok(())
+}

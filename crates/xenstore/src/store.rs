@@ -1,0 +1,317 @@
+//! The store: the tree, the domains, and who is connected.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::task::{Context, Poll};
+
+use ring::layout::xenstore::{FEATURE_ERROR, FEATURE_RECONNECTION, FEATURE_WATCHDEPTH};
+use xen_abi::DomId;
+
+use crate::connection::{CONTROL_QUEUE_MAX, ConnId, Connection, QUEUE_MAX, WatchEvent};
+use crate::domain::{Domains, Ledger};
+use crate::node::Node;
+use crate::ops::{Change, Desk, Op};
+use crate::path::StorePath;
+use crate::perms::{Caller, Party, Perms};
+use crate::transaction::LEVEL_COST;
+use crate::tree::Tree;
+use crate::watch::Watches;
+use crate::{Error, Quota, Usage};
+
+/// The features offered to guests.
+pub(crate) const FEATURES: u32 = FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH;
+/// How much history open transactions may hold back before the oldest one loses its snapshot.
+const HISTORY_MAX: u64 = 2 << 20;
+
+/// The store as its tasks share it: borrowed for one request, never across an await.
+pub type SharedStore = RefCell<Store>;
+
+/// The whole store.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) tree: Tree,
+    pub(crate) generation: u64,
+    pub(crate) domains: Domains,
+    pub(crate) conns: BTreeMap<ConnId, Connection>,
+    pub(crate) watches: Watches,
+    /// Permissions of `@introduceDomain` and `@releaseDomain`.
+    pub(crate) special: [(&'static str, Perms); 2],
+    next_conn: u64,
+    /// Open transactions, oldest first, with the history that had been when each began.
+    open: BTreeMap<u64, (ConnId, u32, u64)>,
+    next_open: u64,
+    /// Bytes of old versions that changes made while transactions were open.
+    history: u64,
+    /// How many domains were released.
+    pub(crate) releases: u64,
+}
+
+/// Fires when a domain is introduced.
+pub(crate) const INTRODUCE_DOMAIN: &str = "@introduceDomain";
+/// Fires when a domain shuts down, crashes or is released.
+pub(crate) const RELEASE_DOMAIN: &str = "@releaseDomain";
+
+impl Store {
+    /// An empty store whose control domain (all rights, no quotas) is `control`.
+    pub fn new(control: DomId) -> Self {
+        let mut domains = Domains::new(control, FEATURES);
+        domains.register(control).is_introduced = true;
+        let perms = Perms::private(domains.control());
+        let mut store = Store {
+            tree: Tree::new(perms.clone()),
+            generation: 0,
+            domains,
+            conns: BTreeMap::new(),
+            watches: Watches::new(),
+            special: [(INTRODUCE_DOMAIN, perms.clone()), (RELEASE_DOMAIN, perms)],
+            next_conn: 0,
+            open: BTreeMap::new(),
+            next_open: 0,
+            history: 0,
+            releases: 0,
+        };
+        // What upstream's servers have from the beginning, and clients look for.
+        let made = store.control(|store| store.mkdir("/tool/xenstored"));
+        debug_assert!(made.is_ok());
+        store
+    }
+
+    /// Makes a domain known, so that permissions can name it. Call when it has been created, before its first nodes are
+    /// written. Does nothing if it is known.
+    pub fn register(&mut self, domid: DomId) {
+        self.domains.register(domid);
+    }
+
+    /// Begins to serve a domain ([`Self::register`]s it where that was not done), and fires `@introduceDomain`.
+    pub fn introduce(&mut self, domid: DomId) {
+        let domain = self.domains.register(domid);
+        if !core::mem::replace(&mut domain.is_introduced, true) {
+            self.fire_special(INTRODUCE_DOMAIN, domid);
+        }
+    }
+
+    /// Whether the domain is served.
+    pub fn is_introduced(&self, domid: DomId) -> bool {
+        self.domains.get(domid).is_some_and(|domain| domain.is_introduced)
+    }
+
+    /// Tells that a domain shut down or crashed; fires `@releaseDomain`, once.
+    pub fn shut_down(&mut self, domid: DomId) {
+        if let Some(domain) = self.domains.get_mut(domid)
+            && domain.is_introduced
+            && !core::mem::replace(&mut domain.is_shut_down, true)
+        {
+            self.fire_special(RELEASE_DOMAIN, domid);
+        }
+    }
+
+    /// Forgets a domain that is gone: its connections are closed, the nodes it still owns removed with all below, and
+    /// `@releaseDomain` fires. The same id may be registered again: it is another domain then.
+    ///
+    /// Costs a walk over the store only if nodes of the domain are left. The control domain is not released.
+    pub fn release(&mut self, domid: DomId) {
+        let Some(party) = self.domains.party(domid) else { return };
+        if self.domains.is_control(domid) {
+            return;
+        }
+        let theirs = self.conns.iter().filter(|(_, conn)| conn.party == party).map(|(id, _)| *id);
+        for conn in theirs.collect::<Vec<_>>() {
+            self.disconnect(conn);
+        }
+        if self.domains.get(domid).is_some_and(|domain| domain.usage.nodes > 0) {
+            self.remove_nodes_of(party);
+        }
+        for (_, perms) in &mut self.special {
+            if perms.owner() == party {
+                *perms = perms.owned_by(self.domains.control());
+            }
+        }
+        let was_introduced = self.domains.remove(domid).is_some_and(|domain| domain.is_introduced);
+        self.releases += 1;
+        if was_introduced {
+            self.fire_special(RELEASE_DOMAIN, domid);
+        }
+    }
+
+    /// What a domain uses. None: unknown.
+    pub fn usage(&self, domid: DomId) -> Option<Usage> {
+        self.domains.get(domid).map(|domain| domain.usage)
+    }
+
+    /// The limits of a domain, to be changed; with None those of domains to come.
+    pub fn quota_mut(&mut self, domid: Option<DomId>) -> Option<&mut Quota> {
+        match domid {
+            None => Some(&mut self.domains.defaults),
+            Some(domid) => self.domains.get_mut(domid).map(|domain| &mut domain.quota),
+        }
+    }
+
+    /// The features that the domain's ring is to offer.
+    pub fn features(&self, domid: DomId) -> u32 {
+        self.domains.get(domid).map_or(FEATURES, |domain| domain.features)
+    }
+
+    /// Opens a connection for an introduced domain. One that it had is closed.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]: the domain was not introduced.
+    pub fn connect(&mut self, domid: DomId) -> Result<ConnId, Error> {
+        let party = self.domains.party(domid).filter(|_| self.is_introduced(domid)).ok_or(Error::NotFound)?;
+        if self.domains.is_control(domid) {
+            return Ok(self.open_connection(party, CONTROL_QUEUE_MAX));
+        }
+        let old = self.conns.iter().find(|(_, conn)| conn.party == party).map(|(id, _)| *id);
+        if let Some(old) = old {
+            self.disconnect(old);
+        }
+        Ok(self.open_connection(party, QUEUE_MAX))
+    }
+
+    /// Opens a connection with the control domain's rights. There may be any number of them.
+    pub fn connect_control(&mut self) -> ConnId {
+        let control = self.domains.control();
+        self.open_connection(control, CONTROL_QUEUE_MAX)
+    }
+
+    /// Drops a connection's watches, transactions and events, and keeps the connection.
+    pub fn reset(&mut self, conn: ConnId) {
+        self.end_watches(conn);
+        let ids = self.conns.get(&conn).map(|conn| conn.transactions.keys().copied().collect::<Vec<_>>());
+        for id in ids.into_iter().flatten() {
+            self.end_transaction(conn, id);
+        }
+        if let Some(conn) = self.conns.get_mut(&conn) {
+            conn.clear_events();
+        }
+    }
+
+    /// Closes a connection; whoever waits on it is woken and told.
+    pub fn disconnect(&mut self, conn: ConnId) {
+        self.reset(conn);
+        if let Some(mut conn) = self.conns.remove(&conn) {
+            conn.wake();
+        }
+    }
+
+    /// The connection's next event; `Ready(None)` once it is closed. Only the last caller's task is woken.
+    pub fn poll_event(&mut self, conn: ConnId, cx: &mut Context<'_>) -> Poll<Option<WatchEvent>> {
+        if let Some(event) = self.next_event(conn) {
+            return Poll::Ready(Some(event));
+        }
+        self.poll_closed(conn, cx).map(|()| None)
+    }
+
+    /// Ready once the connection is closed. Only the last caller's task is woken, also by events.
+    pub fn poll_closed(&mut self, conn: ConnId, cx: &mut Context<'_>) -> Poll<()> {
+        match self.conns.get_mut(&conn) {
+            None => Poll::Ready(()),
+            Some(conn) => {
+                conn.set_waker(cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn open_connection(&mut self, party: Party, queue_max: usize) -> ConnId {
+        let id = ConnId(self.next_conn);
+        self.next_conn += 1;
+        self.conns.insert(id, Connection::new(party, queue_max));
+        id
+    }
+
+    /// The connection's rights as they are now.
+    pub(crate) fn caller(&self, conn: ConnId) -> Result<Caller, Error> {
+        let conn = self.conns.get(&conn).ok_or(Error::NotFound)?;
+        Ok(self.domains.caller(conn.party))
+    }
+
+    /// Does something to the store's own tree, visible at once.
+    pub(crate) fn change(&mut self, who: &Caller, op: &Op) -> Result<(), Error> {
+        let (mut ledger, mut changes) = (Ledger::default(), Vec::new());
+        self.desk(&mut ledger, &mut changes).apply(who, op)?;
+        self.finish(ledger, changes);
+        Ok(())
+    }
+
+    pub(crate) fn desk<'a>(&'a mut self, ledger: &'a mut Ledger, changes: &'a mut Vec<Change>) -> Desk<'a> {
+        let Store { tree, domains, generation, .. } = self;
+        Desk { tree, ledger, changes, domains, generation }
+    }
+
+    /// Books and announces what has been done to the tree.
+    pub(crate) fn finish(&mut self, ledger: Ledger, changes: Vec<Change>) {
+        self.domains.book(ledger);
+        if !self.open.is_empty() {
+            self.keep_history_short(&changes);
+        }
+        for change in changes {
+            self.fire(change);
+        }
+    }
+
+    /// Removes what the party owns, however it is strewn, and below which nothing outlives it. One step, so that nobody sees a part.
+    fn remove_nodes_of(&mut self, party: Party) {
+        let (mut ledger, mut changes) = (Ledger::default(), Vec::new());
+        let paths = topmost_owned(&self.tree, party);
+        let mut desk = self.desk(&mut ledger, &mut changes);
+        for path in &paths {
+            // Only `/` cannot be removed, and that is the control domain's.
+            let _ = desk.detach(path);
+        }
+        self.finish(ledger, changes);
+    }
+
+    pub(crate) fn note_open(&mut self, conn: ConnId, id: u32) {
+        self.open.insert(self.next_open, (conn, id, self.history));
+        self.next_open += 1;
+    }
+
+    pub(crate) fn note_end(&mut self, conn: ConnId, id: u32) {
+        self.open.retain(|_, (other, other_id, _)| (*other, *other_id) != (conn, id));
+    }
+
+    /// A transaction left open holds back all that changes after its start. What it may hold back is bounded; then it has to
+    /// be tried again.
+    fn keep_history_short(&mut self, changes: &[Change]) {
+        let cost = |change: &Change| (change.path.names().count() + 1) * LEVEL_COST;
+        self.history += changes.iter().map(cost).sum::<usize>() as u64;
+        while let Some((&at, &(conn, id, began))) = self.open.first_key_value() {
+            if self.history - began <= HISTORY_MAX {
+                return;
+            }
+            self.open.remove(&at);
+            let conn = self.conns.get_mut(&conn);
+            if let Some(transaction) = conn.and_then(|conn| conn.transactions.get_mut(&id)) {
+                transaction.doom(&self.tree);
+            }
+        }
+    }
+
+    /// The permissions of a special name.
+    pub(crate) fn special_perms(&mut self, name: &str) -> Option<&mut Perms> {
+        self.special.iter_mut().find(|(special, _)| *special == name).map(|(_, perms)| perms)
+    }
+}
+
+/// The paths of the party's nodes that are in nobody's directory who is the party. Without recursion.
+fn topmost_owned(tree: &Tree, party: Party) -> Vec<StorePath> {
+    let mut found = Vec::new();
+    let Some(root) = tree.get("/") else { return found };
+    let mut stack: Vec<(alloc::string::String, &Arc<Node>)> =
+        alloc::vec![(alloc::string::String::new(), root)];
+    while let Some((path, node)) = stack.pop() {
+        for child in node.children().iter() {
+            let mut path = path.clone();
+            path.push('/');
+            path.push_str(core::str::from_utf8(child.name()).unwrap_or_default());
+            if child.perms.owner() == party {
+                found.extend(StorePath::absolute(&path));
+            } else if !child.children().is_empty() {
+                stack.push((path, child));
+            }
+        }
+    }
+    found
+}

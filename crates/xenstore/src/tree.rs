@@ -1,0 +1,106 @@
+//! The immutable tree: a clone is a snapshot, for one reference count.
+//!
+//! A change copies what is shared with a snapshot along its path, and works in place where nothing is.
+
+use alloc::sync::Arc;
+
+use crate::node::Node;
+use crate::path::{StorePath, names};
+use crate::perms::Perms;
+
+/// One version of all nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    root: Arc<Node>,
+}
+
+/// The deepest existing node on a path.
+pub(crate) struct Nearest<'a> {
+    pub(crate) node: &'a Node,
+    /// How many of the path's names exist.
+    pub(crate) depth: usize,
+    /// Whether that is all of them.
+    pub(crate) is_whole: bool,
+}
+
+impl Tree {
+    /// Only `/`.
+    pub(crate) fn new(root: Perms) -> Self {
+        Tree { root: Arc::new(Node::new(b"", b"", root, 0)) }
+    }
+
+    /// Whether both are the same version.
+    pub(crate) fn is_same(&self, other: &Tree) -> bool {
+        Arc::ptr_eq(&self.root, &other.root)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Option<&Arc<Node>> {
+        names(path).try_fold(&self.root, |node, name| node.children().get(name.as_bytes()))
+    }
+
+    pub(crate) fn nearest(&self, path: &str) -> Nearest<'_> {
+        let mut node = &self.root;
+        let mut depth = 0;
+        for name in names(path) {
+            match node.children().get(name.as_bytes()) {
+                Some(child) => node = child,
+                None => return Nearest { node, depth, is_whole: false },
+            }
+            depth += 1;
+        }
+        Nearest { node, depth, is_whole: true }
+    }
+
+    /// The node, to be changed. None if it does not exist; then nothing was copied.
+    pub(crate) fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
+        self.get(path)?;
+        names(path).try_fold(Arc::make_mut(&mut self.root), |node, name| node.child_mut(name))
+    }
+
+    /// Makes the path's missing nodes, empty and with `perms`, and returns the last one to be changed. `generation` is that of the
+    /// new nodes, and of the existing one which got a child.
+    pub(crate) fn create(&mut self, path: &StorePath, perms: &Perms, generation: u64) -> &mut Node {
+        let mut node = Arc::make_mut(&mut self.root);
+        for name in path.names() {
+            if node.children().get(name.as_bytes()).is_none() {
+                node.insert(Node::new(name.as_bytes(), b"", perms.clone(), generation));
+                node.generation = generation;
+            }
+            node = node.child_mut(name).expect("the child was there or has just been inserted");
+        }
+        node
+    }
+
+    /// Takes a subtree out. None for `/` and for what does not exist; then nothing was copied.
+    pub(crate) fn remove(&mut self, path: &StorePath, generation: u64) -> Option<Arc<Node>> {
+        self.get(path.as_str())?;
+        let (parent, name) = path.split_last()?;
+        let parent = self.get_mut(parent)?;
+        parent.generation = generation;
+        parent.remove(name)
+    }
+
+    /// Visits all nodes of a subtree, parents before children, without recursion.
+    pub(crate) fn walk<'a>(&'a self, mut visit: impl FnMut(&'a Node)) {
+        walk(&self.root, &mut visit);
+    }
+}
+
+/// Visits a subtree, parents before children, without recursion.
+pub(crate) fn walk<'a>(top: &'a Node, visit: &mut impl FnMut(&'a Node)) {
+    let mut stack = alloc::vec![top.children().iter()];
+    visit(top);
+    while let Some(iter) = stack.last_mut() {
+        match iter.next() {
+            Some(node) => {
+                visit(node);
+                if !node.children().is_empty() {
+                    stack.push(node.children().iter());
+                }
+            }
+            None => {
+                stack.pop();
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Watches, found by path: an event costs the depth of its path, however many watches there are elsewhere.
+//!
+//! The index is a trie in one vector, so that neither walking nor dropping it recurses along a depth that a guest chose.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::ConnId;
+use crate::path::StorePath;
+
+/// What a watch's place in the index costs, for each level of its path.
+const LEVEL_COST: usize = 96;
+
+/// A watch, for as long as it is set; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WatchId(u64);
+
+#[derive(Debug)]
+pub(crate) struct Watch {
+    pub(crate) conn: ConnId,
+    pub(crate) path: StorePath,
+    pub(crate) token: Box<[u8]>,
+    /// How many bytes of an event's path its owner does not want to see: its home, where it gave a relative path.
+    pub(crate) prefix_len: usize,
+    /// How many levels below the path count.
+    pub(crate) depth: Option<u32>,
+    /// An event did not fit into the queue: one on the watch's own path is owed.
+    pub(crate) is_owed: bool,
+}
+
+impl Watch {
+    /// What the watch costs its domain's memory quota.
+    pub(crate) fn cost(&self) -> usize {
+        let levels = self.path.names().count() + 1;
+        size_of::<Watch>() + self.path.as_str().len() + self.token.len() + levels * LEVEL_COST
+    }
+
+    fn reaches(&self, levels_below: usize) -> bool {
+        self.depth.is_none_or(|depth| levels_below <= depth as usize)
+    }
+}
+
+/// One place of the index.
+#[derive(Debug, Default)]
+struct Spot {
+    parent: usize,
+    below: BTreeMap<Box<str>, usize>,
+    watches: Vec<WatchId>,
+}
+
+/// All watches.
+#[derive(Debug)]
+pub(crate) struct Watches {
+    by_id: BTreeMap<WatchId, Watch>,
+    next_id: u64,
+    /// The first is the root, `/`.
+    spots: Vec<Spot>,
+    free: Vec<usize>,
+    /// Watches on `@...`, by that name.
+    special: BTreeMap<String, Vec<WatchId>>,
+}
+
+impl Watches {
+    pub(crate) fn new() -> Self {
+        Watches {
+            by_id: BTreeMap::new(),
+            next_id: 0,
+            spots: alloc::vec![Spot::default()],
+            free: Vec::new(),
+            special: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, id: WatchId) -> Option<&Watch> {
+        self.by_id.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: WatchId) -> Option<&mut Watch> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// The connection's watch with this path and token.
+    pub(crate) fn find(&self, conn: ConnId, path: &StorePath, token: &[u8]) -> Option<WatchId> {
+        let here = self.at(path)?;
+        here.iter()
+            .copied()
+            .find(|id| self.by_id.get(id).is_some_and(|watch| watch.conn == conn && *watch.token == *token))
+    }
+
+    pub(crate) fn add(&mut self, watch: Watch) -> WatchId {
+        let id = WatchId(self.next_id);
+        self.next_id += 1;
+        if watch.path.is_special() {
+            self.special.entry(watch.path.as_str().into()).or_default().push(id);
+        } else {
+            let spot = self.make_spot(&watch.path);
+            self.spots[spot].watches.push(id);
+        }
+        self.by_id.insert(id, watch);
+        id
+    }
+
+    pub(crate) fn remove(&mut self, id: WatchId) -> Option<Watch> {
+        let watch = self.by_id.remove(&id)?;
+        if watch.path.is_special() {
+            if let Some(here) = self.special.get_mut(watch.path.as_str()) {
+                here.retain(|other| *other != id);
+                if here.is_empty() {
+                    self.special.remove(watch.path.as_str());
+                }
+            }
+        } else if let Some(spot) = self.spot(&watch.path) {
+            self.spots[spot].watches.retain(|other| *other != id);
+            self.prune(&watch.path, spot);
+        }
+        Some(watch)
+    }
+
+    /// The watches that an event on `path` concerns: those on it and on the directories it is in.
+    pub(crate) fn concerned(&self, path: &StorePath) -> Vec<WatchId> {
+        let mut found = Vec::new();
+        let mut levels_below = path.names().count();
+        let mut names = path.names();
+        let mut spot = &self.spots[0];
+        loop {
+            let here = spot.watches.iter();
+            found.extend(
+                here.filter(|id| self.by_id.get(id).is_some_and(|watch| watch.reaches(levels_below))),
+            );
+            let Some(below) = names.next().and_then(|name| spot.below.get(name)) else { return found };
+            spot = &self.spots[*below];
+            levels_below -= 1;
+        }
+    }
+
+    /// The watches strictly below `path`.
+    pub(crate) fn below(&self, path: &StorePath) -> Vec<WatchId> {
+        let mut found = Vec::new();
+        let Some(top) = self.spot(path) else { return found };
+        let mut stack: Vec<usize> = self.spots[top].below.values().copied().collect();
+        while let Some(spot) = stack.pop() {
+            found.extend(&self.spots[spot].watches);
+            stack.extend(self.spots[spot].below.values());
+        }
+        found
+    }
+
+    /// The watches on the special name, and whether each wants to know the domain (`depth` 1).
+    pub(crate) fn special(&self, name: &str) -> Vec<(WatchId, bool)> {
+        let here = self.special.get(name).into_iter().flatten();
+        here.filter_map(|id| Some((*id, self.by_id.get(id)?.depth.is_some_and(|depth| depth > 0)))).collect()
+    }
+
+    fn at(&self, path: &StorePath) -> Option<&Vec<WatchId>> {
+        if path.is_special() {
+            return self.special.get(path.as_str());
+        }
+        Some(&self.spots[self.spot(path)?].watches)
+    }
+
+    fn spot(&self, path: &StorePath) -> Option<usize> {
+        path.names().try_fold(0, |spot, name| self.spots[spot].below.get(name).copied())
+    }
+
+    fn make_spot(&mut self, path: &StorePath) -> usize {
+        let mut spot = 0;
+        for name in path.names() {
+            spot = match self.spots[spot].below.get(name) {
+                Some(below) => *below,
+                None => {
+                    let new = Spot { parent: spot, ..Spot::default() };
+                    let below = match self.free.pop() {
+                        Some(free) => {
+                            self.spots[free] = new;
+                            free
+                        }
+                        None => {
+                            self.spots.push(new);
+                            self.spots.len() - 1
+                        }
+                    };
+                    self.spots[spot].below.insert(name.into(), below);
+                    below
+                }
+            };
+        }
+        spot
+    }
+
+    /// Frees the places on the path that serve nobody any more, from the end up.
+    fn prune(&mut self, path: &StorePath, mut spot: usize) {
+        let mut rest = path.as_str();
+        while spot != 0 && self.spots[spot].watches.is_empty() && self.spots[spot].below.is_empty() {
+            let Some((directory, name)) = rest.rsplit_once('/') else { return };
+            let parent = self.spots[spot].parent;
+            self.spots[parent].below.remove(name);
+            self.free.push(spot);
+            (spot, rest) = (parent, directory);
+        }
+    }
+}
