@@ -3,5 +3,11 @@
 //! `cargo xtask test` builds what the tests need and runs them; the demo and the benchmark use the same parts.
 
 pub mod artifacts;
+pub mod console;
 pub mod cpio;
+pub mod machine;
+pub mod process;
 pub mod ramdisk;
+
+pub use console::Console;
+pub use machine::{Boot, Machine};

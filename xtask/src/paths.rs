@@ -21,8 +21,3 @@ pub(crate) fn made() -> Result<PathBuf> {
     std::fs::create_dir_all(&directory).with_context(|| format!("{}", directory.display()))?;
     Ok(directory)
 }
-
-/// What outlives a clean build, as a downloaded Xen: `$NANODOM_CACHE`, else `nanodom` in the user's cache.
-pub(crate) fn cache() -> Result<PathBuf> {
-    qemu_tests::artifacts::cache().context("set NANODOM_CACHE or HOME")
-}

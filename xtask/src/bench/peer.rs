@@ -3,9 +3,9 @@
 mod initramfs;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -125,36 +125,20 @@ impl Peer {
     /// # Errors
     /// QEMU does not start, or the measurement does not come to its end.
     pub(super) fn measure(&self, kind: Kind, plan: &Plan) -> Result<Measured> {
-        let log = paths::made()?.join(if kind == Kind::Pv { "peer/pv.log" } else { "peer/pvh.log" });
+        let path = paths::made()?.join(if kind == Kind::Pv { "peer/pv.log" } else { "peer/pvh.log" });
+        let mut log = std::fs::File::create(&path).with_context(|| format!("{}", path.display()))?;
         let mut command = self.qemu(kind, plan);
         let start = Instant::now();
         let mut qemu = Qemu(command.spawn().with_context(|| format!("cannot run {}", sh::shown(&command)))?);
-        let console = qemu.0.stdout.take().context("QEMU's output is a pipe")?;
-        let (lines, received) = mpsc::channel();
-        // Ends with QEMU, whose output it reads.
-        std::thread::spawn(move || {
-            for line in BufReader::new(console).split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                if lines.send((start.elapsed(), line)).is_err() {
-                    break;
-                }
-            }
-        });
+        let lines = stamped_lines(qemu.0.stdout.take().context("QEMU's output is a pipe")?, start);
         let mut measured = Measured::default();
-        let mut text = String::new();
         loop {
             let left = DEADLINE.saturating_sub(start.elapsed());
-            let Ok((at, line)) = received.recv_timeout(left) else {
-                std::fs::write(&log, &text)?;
-                bail!(
-                    "the peer did not come to its end; its console: {}\n{}",
-                    log.display(),
-                    tail(&text, 20)
-                );
+            let Ok((at, line)) = lines.recv_timeout(left) else {
+                bail!("the peer did not come to its end; its console is in {}", path.display());
             };
-            text.push_str(&format!("{:9.3} {}\n", at.as_secs_f64(), line.trim_end()));
+            writeln!(log, "{:9.3} {}", at.as_secs_f64(), line.trim_end())?;
             if measured.line(&line, at) {
-                std::fs::write(&log, &text)?;
                 return Ok(measured);
             }
         }
@@ -207,10 +191,19 @@ fn gunzip(path: &Path) -> Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// The last lines of a text.
-fn tail(text: &str, lines: usize) -> String {
-    let all: Vec<&str> = text.lines().collect();
-    all[all.len().saturating_sub(lines)..].join("\n")
+/// The lines of a console, each with its time since `start`.
+fn stamped_lines(console: ChildStdout, start: Instant) -> mpsc::Receiver<(Duration, String)> {
+    let (lines, received) = mpsc::channel();
+    // Ends with QEMU, whose output it reads.
+    std::thread::spawn(move || {
+        for line in BufReader::new(console).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            if lines.send((start.elapsed(), line)).is_err() {
+                break;
+            }
+        }
+    });
+    received
 }
 
 #[cfg(test)]
