@@ -51,7 +51,8 @@ pub struct Config {
 impl Config {
     /// For the control domain: little memory, quiet when idle.
     ///
-    /// At worst about 17 KiB of frames, 80 KiB of messages in, and 8 KiB a stream.
+    /// At worst about 17 KiB of frames, 80 KiB of messages in, and 12 KiB a stream
+    /// that both ends keep full.
     pub const fn kernel() -> Self {
         Self {
             role: Role::Responder,
@@ -60,7 +61,7 @@ impl Config {
             message_in: 64 * 1024,
             message_queue: 128 * 1024,
             streams: 32,
-            stream_in: 4096,
+            stream_in: 8192,
             stream_out: 4096,
             foreign: 1024,
             ack_delay: Micros::from_millis(10),

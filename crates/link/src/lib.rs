@@ -12,16 +12,32 @@
 extern crate alloc;
 
 mod config;
+mod encoding;
 mod event;
+mod frame;
+mod handshake;
+mod hello;
 mod link;
+mod message;
+mod queue;
+mod receiver;
+mod record;
 pub mod rpc;
+mod rtt;
+mod sender;
+mod session;
+mod stream;
+mod streams;
 mod time;
+mod timers;
+mod varint;
 
 pub use config::{Config, MAX_RECORD, MAX_WINDOW, Role};
+pub use encoding::{Cobs, Encoding, Piece};
 pub use event::{BootId, Channel, DownReason, Event, SendError, StreamError, Violation};
 pub use link::{Link, Stats};
 pub use time::Micros;
 
-/// The version of everything below messages. The hello's first four bytes never change, so any two versions
+/// The version of everything below messages. The hello's first bytes never change, so any two versions
 /// can tell each other apart.
 pub const LINK_VERSION: u16 = 1;
