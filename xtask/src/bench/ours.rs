@@ -1,9 +1,154 @@
-//! Our side of the benchmark.
-use super::Plan;
-use super::report::Row;
-use crate::build::Built;
-use anyhow::Result;
+//! Our side of the benchmark, as hostctl sees it: each time is a whole command's, from its start to its end.
 
-pub(super) fn measure(_built: &Built, _plan: &Plan, _rows: &mut [Row]) -> Result<()> {
-    Ok(())
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use qemu_tests::artifacts;
+use qemu_tests::process::{self, Done};
+use serde_json::Value;
+
+use super::Plan;
+use super::report::{Row, row};
+use super::stats::Samples;
+use crate::build::Built;
+
+/// The lab's name.
+const LAB: &str = "bench";
+/// The longest that one command may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How many guests the last rows have.
+const MANY: usize = 100;
+
+/// Measures every row.
+///
+/// # Errors
+/// A command fails.
+pub(super) fn measure(built: &Built, plan: &Plan, rows: &mut [Row]) -> Result<()> {
+    row(rows, "kernel-image").ours = Samples::exact(built.kernel_size as f64);
+    for _ in 0..plan.runs.min(5) {
+        let start = Instant::now();
+        let lab = Lab::up(built)?;
+        lab.xm(&["list"])?;
+        row(rows, "boot").ours.push(start.elapsed().as_secs_f64());
+    }
+    let lab = Lab::up(built)?;
+    row(rows, "list-0").ours = lab.times(&["xm", "list"], plan.runs * 4)?;
+    row(rows, "dom0-memory").ours = Samples::exact(lab.dom0_memory()?);
+    lab.smallest(plan, rows)?;
+    lab.linux(plan, built, rows)?;
+    lab.many(plan, rows)
+}
+
+struct Lab<'a> {
+    built: &'a Built,
+}
+
+impl<'a> Lab<'a> {
+    fn up(built: &'a Built) -> Result<Self> {
+        let lab = Self { built };
+        // Room for a hundred guests of 16 MiB and a Linux guest.
+        lab.run(&["lab", "up", "--name", LAB, "--memory", "3072"])?;
+        Ok(lab)
+    }
+
+    fn run(&self, words: &[&str]) -> Result<Done> {
+        let mut command = Command::new(&self.built.hostctl);
+        command.args(words).env("HOSTCTL_CONNECT", format!("lab:{LAB}"));
+        self.built.tell(&mut command);
+        process::run(&mut command, PATIENCE)?.with_code(0)
+    }
+
+    fn xm(&self, words: &[&str]) -> Result<Done> {
+        self.run(&[&["xm"], words].concat())
+    }
+
+    fn times(&self, words: &[&str], runs: u32) -> Result<Samples> {
+        (0..runs).map(|_| Ok(ms(&self.run(words)?))).collect()
+    }
+
+    /// Creates a paused guest, and returns what `--json` says and how long it took in ms.
+    fn create(&self, name: &str, kernel: &Path, words: &[&str]) -> Result<(Value, f64)> {
+        let name = format!("name={name}");
+        let kernel = format!("kernel={}", kernel.display());
+        let all = [&["create", "-q", "-p", "--json", "/dev/null", &name, &kernel], words].concat();
+        let done = self.xm(&all)?;
+        let took = ms(&done);
+        let created = serde_json::from_str(&done.stdout).with_context(|| done.stdout.clone())?;
+        Ok((created, took))
+    }
+
+    /// Creates and destroys the smallest guest once; returns as [`Lab::create`].
+    fn one_smallest(&self) -> Result<(Value, f64)> {
+        let created = self.create("smallest", &self.built.guests.tiny.join("idle"), &["memory=16"])?;
+        self.xm(&["destroy", "smallest"])?;
+        Ok(created)
+    }
+
+    fn smallest(&self, plan: &Plan, rows: &mut [Row]) -> Result<()> {
+        // The first one also uploads the image.
+        self.one_smallest()?;
+        for _ in 0..plan.runs * 4 {
+            let (created, took) = self.one_smallest()?;
+            let exits = created["exits"].as_f64().with_context(|| format!("no exits in {created}"))?;
+            row(rows, "create-smallest").ours.push(took);
+            row(rows, "exits-create").ours.push(exits);
+        }
+        Ok(())
+    }
+
+    fn linux(&self, plan: &Plan, built: &Built, rows: &mut [Row]) -> Result<()> {
+        let disk = format!("ramdisk={}", built.guests.ramdisk.display());
+        // The first one also unpacks and uploads the images.
+        for run in 0..=plan.runs {
+            let words = ["memory=128", "extra=console=hvc0", &disk];
+            let (_, took) = self.create("linux", &artifacts::vmlinuz()?, &words)?;
+            self.xm(&["destroy", "linux"])?;
+            if run > 0 {
+                row(rows, "create-linux").ours.push(took);
+            }
+        }
+        Ok(())
+    }
+
+    /// Thirty guests for `list-30`; then the hundredth against the first, each the median of several.
+    fn many(&self, plan: &Plan, rows: &mut [Row]) -> Result<()> {
+        let idle = self.built.guests.tiny.join("idle");
+        let first = self.repeat_smallest(plan)?;
+        for count in 0..MANY - 1 {
+            if count == 30 {
+                row(rows, "list-30").ours = self.times(&["xm", "list"], plan.runs * 4)?;
+            }
+            self.create(&format!("g{count}"), &idle, &["memory=16"])?;
+        }
+        let hundredth = self.repeat_smallest(plan)?;
+        if let (Some(first), Some(hundredth)) = (first.median(), hundredth.median()) {
+            row(rows, "create-100th-over-first").ours = Samples::exact(hundredth / first);
+        }
+        Ok(())
+    }
+
+    fn repeat_smallest(&self, plan: &Plan) -> Result<Samples> {
+        (0..plan.runs * 4).map(|_| Ok(self.one_smallest()?.1)).collect()
+    }
+
+    /// What Xen accounts to domain 0, in bytes.
+    fn dom0_memory(&self) -> Result<f64> {
+        let done = self.xm(&["list", "--json", "Domain-0"])?;
+        let list: Value = serde_json::from_str(&done.stdout).with_context(|| done.stdout.clone())?;
+        let kib = list[0]["memory_kib"].as_f64().with_context(|| format!("no memory_kib in {list}"))?;
+        Ok(kib * 1024.0)
+    }
+}
+
+impl Drop for Lab<'_> {
+    fn drop(&mut self) {
+        // Whether or not it came up, nothing of it may stay.
+        let _ = self.run(&["lab", "down", LAB]);
+    }
+}
+
+fn ms(done: &Done) -> f64 {
+    done.took.as_secs_f64() * 1000.0
 }

@@ -19,7 +19,7 @@ const PROGRAMS: &[&str] =
 const MODULES: &[&str] = &["xen-privcmd", "xen-evtchn", "xenfs", "xen-gntdev", "xen-gntalloc"];
 /// The applets that the scripts use.
 const APPLETS: &[&str] = &[
-    "awk", "cat", "echo", "grep", "insmod", "mkdir", "mount", "printf", "sed", "seq", "sh", "sort", "uniq", "sleep", "sync", "tail",
+    "awk", "cat", "echo", "grep", "insmod", "mkdir", "mount", "printf", "seq", "sh", "sleep", "sync", "tail",
     "tr",
 ];
 

@@ -1,0 +1,76 @@
+//! The kernel boots as domain 0 of both Xens, with an IOMMU and without, and answers.
+
+mod suite;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use qemu_tests::{Boot, Machine};
+
+fn main() -> ExitCode {
+    let all: &[suite::Promise] = &[
+        ("a machine boots and answers", answers),
+        ("its console in Xen is readable", dmesg_is_xens),
+        ("no driver of its own is needed to wait: an idle lab takes under 2 % of a core", idle_is_cheap),
+    ];
+    let some = &all[..2];
+    suite::main(&[
+        (Boot::PLAIN, all),
+        (Boot { iommu: true, ..Boot::PLAIN }, all),
+        (Boot { iommu: false, ..Boot::OTHER }, some),
+        (Boot::OTHER, some),
+    ])
+}
+
+fn answers(machine: &Machine) -> Result<()> {
+    let list = machine.xm(&["list"])?.ok()?;
+    let lines: Vec<&str> = list.lines().collect();
+    ensure!(lines.len() == 2 && lines[1].starts_with("Domain-0 "), "{list}");
+
+    let status = machine.status()?;
+    ensure!(status["state"] == "running" && status["name"] == machine.name(), "{status}");
+    let asked = status["xen"].as_str().context("the Xen that was asked for")?;
+    let running = status["xen_version"].as_str().context("the Xen that runs")?;
+    ensure!(running.starts_with(asked), "asked for {asked}, got {running}");
+
+    let info = machine.xm(&["info"])?.ok()?;
+    let value = |key: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(": "))
+            .unwrap_or_default()
+    };
+    ensure!(format!("{}.{}", value("xen_major"), value("xen_minor")) == asked, "{info}");
+    ensure!(
+        value("total_memory").parse::<u64>()? <= status["memory_mib"].as_u64().unwrap_or_default(),
+        "{info}"
+    );
+    Ok(())
+}
+
+fn dmesg_is_xens(machine: &Machine) -> Result<()> {
+    let text = machine.xm(&["dmesg"])?.ok()?;
+    ensure!(text.contains("Xen version") || text.contains("(XEN)"), "{text}");
+    Ok(())
+}
+
+fn idle_is_cheap(machine: &Machine) -> Result<()> {
+    let qemu = machine.qemu()?.as_raw_nonzero().get();
+    // What was asked just now has settled.
+    std::thread::sleep(Duration::from_secs(1));
+    let (start, before) = (Instant::now(), ticks(qemu)?);
+    std::thread::sleep(Duration::from_secs(5));
+    // Linux counts processor time in hundredths of a second.
+    let used = (ticks(qemu)? - before) as f64 / 100.0;
+    let share = used / start.elapsed().as_secs_f64();
+    ensure!(share < 0.02, "an idle lab took {:.1} % of a core", share * 100.0);
+    Ok(())
+}
+
+/// User and system time of a process, in ticks: fields 14 and 15 of its `stat`.
+fn ticks(pid: i32) -> Result<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let (_, rest) = stat.rsplit_once(')').context("a process has a name")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
+}
