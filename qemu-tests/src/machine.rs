@@ -198,14 +198,13 @@ impl Machine {
         }
     }
 
-    /// Memory that is free or holds a cached image, in KiB: what a domain took is back when it is as before.
+    /// Memory that no guest has, in KiB: what is free and what domain 0 has, where images are cached. What a domain
+    /// took is back when this is as before.
     ///
     /// # Errors
-    /// `xm info` fails or does not tell.
+    /// `xm info` or `xm list` fails or does not tell.
     pub fn unused_kib(&self) -> Result<u64> {
-        let info = self.xm_json(&["info"])?;
-        let find = |key: &str| info[key].as_u64().with_context(|| format!("no {key} in {info}"));
-        Ok(find("free_memory_kib")? + find("image_cache_kib").unwrap_or(0))
+        unused_kib(&self.xm_json(&["info"])?, &self.xm_json(&["list", "Domain-0"])?)
     }
 
     /// Creates a domain from words `name=value`; waits until `xm create` returns.
@@ -279,6 +278,16 @@ impl Machine {
             .filter_map(|number| Pid::from_raw(i32::try_from(number).ok()?))
             .collect()
     }
+}
+
+/// As [`Machine::unused_kib`], from what `xm info --json` and `xm list --json Domain-0` print.
+///
+/// # Errors
+/// A number is missing.
+pub fn unused_kib(info: &Value, control_domain: &Value) -> Result<u64> {
+    let free = info["free_memory_kib"].as_u64().with_context(|| format!("no free_memory_kib in {info}"))?;
+    let own = control_domain[0]["memory_kib"].as_u64();
+    Ok(free + own.with_context(|| format!("no memory_kib in {control_domain}"))?)
 }
 
 impl Drop for Machine {

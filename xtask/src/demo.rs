@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE};
+use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE, unused_kib};
 use qemu_tests::process::{self, shown};
 use qemu_tests::{Console, artifacts, ramdisk};
 use serde_json::Value;
@@ -138,20 +138,25 @@ impl Demo {
         console.detach(PATIENCE)?.ok().map(drop)
     }
 
-    /// Memory that no guest has, in KiB: what is free, and what holds images for the next guest.
+    /// Memory that no guest has, in KiB: what is free and what domain 0 has, where images are cached.
     fn unused(&self) -> Result<u64> {
-        let mut command = self.command(&["xm", "info", "--json"]);
+        let info = self.json(&["xm", "info", "--json"])?;
+        let control_domain = self.json(&["xm", "list", "--json", "Domain-0"])?;
+        let unused = unused_kib(&info, &control_domain)?;
+        let (free, own) = (&info["free_memory_kib"], &control_domain[0]["memory_kib"]);
+        println!(
+            "    free: {free} KiB; domain 0, with the images that it caches: {own} KiB; together {unused} KiB"
+        );
+        Ok(unused)
+    }
+
+    fn json(&self, words: &[&str]) -> Result<Value> {
+        let mut command = self.command(words);
         println!("    $ {}", shown(&command));
         let done = process::run(&mut command, PATIENCE)?;
-        let took = done.took;
+        println!("    ({:.3} s)", done.took.as_secs_f64());
         let text = done.ok()?;
-        let info: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
-        let free =
-            info["free_memory_kib"].as_u64().with_context(|| format!("no free_memory_kib in {text}"))?;
-        let images = info["image_cache_kib"].as_u64().unwrap_or(0);
-        println!("    free: {free} KiB; cached images: {images} KiB");
-        println!("    ({:.3} s)", took.as_secs_f64());
-        Ok(free + images)
+        serde_json::from_str(&text).with_context(|| text.clone())
     }
 
     fn memory_is_back(&self, before: u64) -> Result<()> {
@@ -163,7 +168,7 @@ impl Demo {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                bail!("{before} KiB were not any guest's before, {after} KiB are now");
+                bail!("{before} KiB were no guest's before, {after} KiB are now");
             }
             std::thread::sleep(Duration::from_millis(200));
         }
