@@ -1,0 +1,159 @@
+//! Where vCPUs run, and how much.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem::offset_of;
+
+use xen_abi::domctl::{
+    self as abi, SchedCredit, SchedCredit2, SchedulerOp, VcpuAffinity, XEN_DOMCTL_SCHEDOP_GETINFO,
+    XEN_DOMCTL_SCHEDOP_PUTINFO, XEN_VCPUAFFINITY_HARD, XEN_VCPUAFFINITY_SOFT,
+};
+use xen_abi::xen::XenctlBitmap;
+use xen_abi::{DomId, VcpuId};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
+
+use super::{PAYLOAD, linked, payload};
+use crate::call::{Buffer, Call, Place, Reply, nothing};
+use crate::{Abi, Scheduler};
+
+/// The CPUs that a vCPU may run on. A bit each, the lowest bit of the first byte is CPU 0.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Affinity {
+    /// Those that it may use at all.
+    pub hard: Vec<u8>,
+    /// Those that it prefers.
+    pub soft: Vec<u8>,
+}
+
+const HARD: Place =
+    Place::Argument(PAYLOAD + offset_of!(VcpuAffinity, cpumap_hard) + offset_of!(XenctlBitmap, bitmap));
+const SOFT: Place =
+    Place::Argument(PAYLOAD + offset_of!(VcpuAffinity, cpumap_soft) + offset_of!(XenctlBitmap, bitmap));
+
+fn affinity(vcpu: VcpuId, bits: u32) -> VcpuAffinity {
+    let map = XenctlBitmap { bitmap: 0, nr_bits: bits, _pad: 0 };
+    VcpuAffinity {
+        vcpu: vcpu.0,
+        flags: XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT,
+        cpumap_hard: map,
+        cpumap_soft: map,
+    }
+}
+
+/// The CPUs that a vCPU may run on, of the host's first `cpus`.
+///
+/// Hypercall: `XEN_DOMCTL_getvcpuaffinity`. Fails with `ESRCH`, `EINVAL`: no such vCPU.
+#[must_use]
+pub fn vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, cpus: u32) -> Call<Affinity> {
+    let bytes = cpus.div_ceil(8) as usize;
+    let argument = affinity(vcpu, bytes as u32 * 8);
+    let rooms = vec![Buffer::room(HARD, bytes), Buffer::room(SOFT, bytes)];
+    // SAFETY: Xen writes `nr_bits` of each.
+    unsafe {
+        linked(
+            "XEN_DOMCTL_getvcpuaffinity",
+            abi::XEN_DOMCTL_GETVCPUAFFINITY,
+            abi,
+            dom,
+            &argument,
+            rooms,
+            |reply| {
+                let bytes = payload::<VcpuAffinity>(reply).cpumap_hard.nr_bits.div_ceil(8) as usize;
+                let map = |n: usize| reply.buffer(n).iter().copied().take(bytes).collect();
+                Affinity { hard: map(0), soft: map(1) }
+            },
+        )
+    }
+}
+
+/// Sets the CPUs that a vCPU may run on; answers what became of it, given the CPUs that there are.
+///
+/// Hypercall: `XEN_DOMCTL_setvcpuaffinity`. Fails with `EINVAL`: none of the hard ones is there.
+#[must_use]
+pub fn set_vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, wish: &Affinity) -> Call<()> {
+    let bytes = wish.hard.len().max(wish.soft.len());
+    let mut argument = affinity(vcpu, 0);
+    argument.cpumap_hard.nr_bits = bytes as u32 * 8;
+    argument.cpumap_soft.nr_bits = bytes as u32 * 8;
+    let padded = |map: &[u8]| {
+        let mut map = map.to_vec();
+        map.resize(bytes, 0);
+        map
+    };
+    let hard = Buffer::of(HARD, padded(&wish.hard).as_slice());
+    let soft = Buffer::of(SOFT, padded(&wish.soft).as_slice());
+    // SAFETY: Xen reads and writes `nr_bits` of each.
+    unsafe {
+        linked(
+            "XEN_DOMCTL_setvcpuaffinity",
+            abi::XEN_DOMCTL_SETVCPUAFFINITY,
+            abi,
+            dom,
+            &argument,
+            vec![hard, soft],
+            nothing,
+        )
+    }
+}
+
+/// A domain-wide scheduler command. `A` is the scheduler's own structure, without guest handles.
+///
+/// # Safety
+/// `scheduler` uses an `A` for it.
+unsafe fn scheduler_op<A: IntoBytes + Immutable, T>(
+    abi: Abi,
+    dom: DomId,
+    scheduler: Scheduler,
+    cmd: u32,
+    parameters: &A,
+    decode: fn(&Reply<'_>) -> T,
+) -> Call<T> {
+    let mut argument = SchedulerOp { sched_id: scheduler.0, cmd, ..SchedulerOp::new_zeroed() };
+    argument.u.as_mut_bytes()[..size_of::<A>()].copy_from_slice(parameters.as_bytes());
+    // SAFETY: the domain-wide commands have no guest handle.
+    unsafe {
+        linked("XEN_DOMCTL_scheduler_op", abi::XEN_DOMCTL_SCHEDULER_OP, abi, dom, &argument, vec![], decode)
+    }
+}
+
+fn parameters<A: FromBytes>(reply: &Reply<'_>) -> A {
+    reply.arg_at(PAYLOAD + offset_of!(SchedulerOp, u))
+}
+
+/// A domain's parameters under credit.
+///
+/// Hypercall: `XEN_DOMCTL_scheduler_op`. Fails with `EINVAL`: another scheduler.
+#[must_use]
+pub fn credit(abi: Abi, dom: DomId) -> Call<SchedCredit> {
+    let none = SchedCredit { weight: 0, cap: 0 };
+    // SAFETY: credit uses that structure.
+    unsafe { scheduler_op(abi, dom, Scheduler::CREDIT, XEN_DOMCTL_SCHEDOP_GETINFO, &none, parameters) }
+}
+
+/// Sets a domain's parameters under credit. A weight of 0 and a cap of `u16::MAX` leave theirs alone.
+///
+/// Hypercall: `XEN_DOMCTL_scheduler_op`. Fails with `EINVAL`: another scheduler.
+#[must_use]
+pub fn set_credit(abi: Abi, dom: DomId, wish: SchedCredit) -> Call<()> {
+    // SAFETY: credit uses that structure.
+    unsafe { scheduler_op(abi, dom, Scheduler::CREDIT, XEN_DOMCTL_SCHEDOP_PUTINFO, &wish, nothing) }
+}
+
+/// A domain's parameters under credit2.
+///
+/// Hypercall: `XEN_DOMCTL_scheduler_op`. Fails with `EINVAL`: another scheduler.
+#[must_use]
+pub fn credit2(abi: Abi, dom: DomId) -> Call<SchedCredit2> {
+    let none = SchedCredit2 { weight: 0, cap: 0 };
+    // SAFETY: credit2 uses that structure.
+    unsafe { scheduler_op(abi, dom, Scheduler::CREDIT2, XEN_DOMCTL_SCHEDOP_GETINFO, &none, parameters) }
+}
+
+/// Sets a domain's parameters under credit2. A weight of 0 and a cap of `u16::MAX` leave theirs alone.
+///
+/// Hypercall: `XEN_DOMCTL_scheduler_op`. Fails with `EINVAL`: another scheduler.
+#[must_use]
+pub fn set_credit2(abi: Abi, dom: DomId, wish: SchedCredit2) -> Call<()> {
+    // SAFETY: credit2 uses that structure.
+    unsafe { scheduler_op(abi, dom, Scheduler::CREDIT2, XEN_DOMCTL_SCHEDOP_PUTINFO, &wish, nothing) }
+}

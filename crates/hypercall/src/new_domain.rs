@@ -1,0 +1,131 @@
+//! A domain that is being built.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use xen_abi::{DomId, Errno, Gfn};
+
+use crate::mapping::Mapping;
+use crate::{Aperture, CreateDomain, Door, Xen, XenError, calls};
+
+/// A domain that was created and has not run yet. Dropped: destroyed. [`commit`](Self::commit) keeps it.
+///
+/// Until it runs, its memory is ours to fill: [`map`](Self::map) gives plain bytes. A mapping borrows the
+/// domain, so that none outlives it, and none is left when it is committed.
+pub struct NewDomain<'x, M: Door + Aperture> {
+    xen: &'x Xen<M>,
+    id: DomId,
+    /// What is mapped at the moment: no page twice, or its bytes would be borrowed twice.
+    mapped: RefCell<BTreeSet<Gfn>>,
+}
+
+impl<M: Door + Aperture> Xen<M> {
+    /// Creates a domain without vCPUs and memory, paused.
+    ///
+    /// Hypercall: `XEN_DOMCTL_createdomain`.
+    ///
+    /// # Errors
+    /// `EINVAL`: a wish that Xen cannot fulfil. `ENOMEM`: no memory, or no identifier is free.
+    pub fn create_domain(&self, wish: &CreateDomain) -> Result<NewDomain<'_, M>, XenError> {
+        let id = self.run(calls::domctl::create_domain(self.abi(), wish))?;
+        Ok(NewDomain { xen: self, id, mapped: RefCell::default() })
+    }
+}
+
+impl<'x, M: Door + Aperture> NewDomain<'x, M> {
+    /// The domain.
+    #[must_use]
+    pub fn id(&self) -> DomId {
+        self.id
+    }
+
+    /// The hypervisor that has it.
+    #[must_use]
+    pub fn xen(&self) -> &'x Xen<M> {
+        self.xen
+    }
+
+    /// Maps pages of the domain, in this order and in a row. All or none. Their content is whatever was there:
+    /// zeroes where Xen has just put memory.
+    ///
+    /// Hypercall: `XENMEM_add_to_physmap_batch`, `XENMAPSPACE_gmfn_foreign`.
+    ///
+    /// # Errors
+    /// `EBUSY`: a page is mapped already, or named twice. `EINVAL`: the domain has no memory at a frame.
+    /// `ENOSPC` of the aperture: no room in our address space.
+    pub fn map(&self, pages: &[Gfn]) -> Result<GuestPages<'_, 'x, M>, XenError> {
+        let wanted: BTreeSet<Gfn> = pages.iter().copied().collect();
+        let twice = wanted.len() != pages.len() || !self.mapped.borrow().is_disjoint(&wanted);
+        if twice {
+            return Err(XenError { op: "XENMEM_add_to_physmap_batch", errno: Errno::EBUSY });
+        }
+        let mapping = Mapping::new(self.xen, self.id, pages)?;
+        self.mapped.borrow_mut().extend(wanted);
+        Ok(GuestPages { domain: self, pages: pages.to_vec(), mapping: Some(mapping) })
+    }
+
+    /// Keeps the domain. It is still paused, once.
+    #[must_use = "nothing destroys the domain any more"]
+    pub fn commit(self) -> DomId {
+        let id = self.id;
+        // There is nothing else to clean up: mappings borrow the domain, and the set is empty.
+        core::mem::forget(self);
+        id
+    }
+
+    /// Destroys the domain, as dropping it does, but tells whether that worked.
+    ///
+    /// # Errors
+    /// What Xen answered.
+    pub fn abandon(self) -> Result<(), XenError> {
+        let (xen, id) = (self.xen, self.id);
+        core::mem::forget(self);
+        xen.run(calls::domctl::destroy_domain(xen.abi(), id))
+    }
+}
+
+impl<M: Door + Aperture> Drop for NewDomain<'_, M> {
+    fn drop(&mut self) {
+        // A refusal leaves nothing to be done here: the domain stays, paused, and `xm list` shows it.
+        let _ = self.xen.run(calls::domctl::destroy_domain(self.xen.abi(), self.id));
+    }
+}
+
+/// Pages of a [`NewDomain`], as plain bytes. Dropped: unmapped.
+pub struct GuestPages<'d, 'x, M: Door + Aperture> {
+    domain: &'d NewDomain<'x, M>,
+    pages: Vec<Gfn>,
+    /// Only ever none while being dropped.
+    mapping: Option<Mapping<'x, M>>,
+}
+
+impl<M: Door + Aperture> GuestPages<'_, '_, M> {
+    /// The bytes, page after page in the order in which they were mapped.
+    #[must_use]
+    pub fn bytes(&mut self) -> &mut [u8] {
+        let Some(mapping) = &self.mapping else { return &mut [] };
+        // SAFETY:
+        // 1. The row of addresses is mapped as long as `mapping` lives, which is borrowed by the result.
+        // 2. No vCPU of the domain has ever run: nobody else writes. Neither do we: no page is mapped twice
+        //    (`NewDomain::mapped`), and aperture frames are lent once.
+        // 3. Any bytes are valid `u8`s.
+        unsafe { core::slice::from_raw_parts_mut(mapping.address().as_ptr(), mapping.len()) }
+    }
+
+    /// The pages, in their order.
+    #[must_use]
+    pub fn pages(&self) -> &[Gfn] {
+        &self.pages
+    }
+}
+
+impl<M: Door + Aperture> Drop for GuestPages<'_, '_, M> {
+    fn drop(&mut self) {
+        self.mapping = None;
+        let mut mapped = self.domain.mapped.borrow_mut();
+        for page in &self.pages {
+            mapped.remove(page);
+        }
+    }
+}

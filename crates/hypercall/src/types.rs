@@ -1,0 +1,9 @@
+//! What the typed calls take and answer, free of any release's layout.
+
+mod create;
+mod host;
+mod info;
+
+pub use create::{CreateDomain, CreateFlags, Emulation};
+pub use host::{Capabilities, CompileInfo, ConsoleText, CpuTopology, HostInfo, NodeMemory, Scheduler};
+pub use info::{DomainInfo, EvtchnState, EvtchnStatus, ShutdownReason, VcpuState};

@@ -1,0 +1,118 @@
+//! Operations that take more than one hypercall, or whose answer needs a second look.
+
+use alloc::vec::Vec;
+
+use xen_abi::{DomId, Gfn, Pages};
+
+use crate::calls::{domctl, memory, sysctl};
+use crate::{DomainInfo, Door, Xen, XenError};
+
+/// Domains asked for in one hypercall: bounds the answer to 14 KiB.
+const DOMAINS_AT_ONCE: usize = 128;
+/// Extents populated in one hypercall: bounds the list that travels with it to 16 KiB.
+const EXTENTS_AT_ONCE: usize = 2048;
+
+impl<M: Door> Xen<M> {
+    /// What Xen knows of a domain.
+    ///
+    /// Hypercall: `XEN_DOMCTL_getdomaininfo`.
+    ///
+    /// # Errors
+    /// `ESRCH`: no such domain.
+    pub fn domain_info(&self, dom: DomId) -> Result<DomainInfo, XenError> {
+        let info = self.run(domctl::domain_info(self.abi(), dom))?;
+        if info.id == dom { Ok(info) } else { Err(domctl::wrong_domain()) }
+    }
+
+    /// What Xen knows of all domains, in order. Dying ones are among them.
+    ///
+    /// Hypercall: `XEN_SYSCTL_getdomaininfolist`, one for each 128 domains.
+    ///
+    /// # Errors
+    /// `EPERM`: not privileged.
+    pub fn domain_infos(&self) -> Result<Vec<DomainInfo>, XenError> {
+        let mut all = Vec::new();
+        let mut first = DomId(0);
+        loop {
+            let part = self.run(sysctl::domain_infos(self.abi(), first, DOMAINS_AT_ONCE))?;
+            let more = part.len() == DOMAINS_AT_ONCE;
+            all.extend(part);
+            match all.last() {
+                Some(last) if more => first = DomId(last.id.0.saturating_add(1)),
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    /// Puts new memory at frames of another domain: `2^order` pages at each of `extents`.
+    ///
+    /// Hypercall: `XENMEM_populate_physmap`, one for each 2048 extents.
+    ///
+    /// # Errors
+    /// [`Partial`]: how many extents were done, in order, and why no more. `ENOMEM`: memory or the domain's
+    /// limit is exhausted.
+    pub fn populate(&self, dom: DomId, order: u32, extents: &[Gfn]) -> Result<(), Partial> {
+        in_parts(extents, |part| self.run(memory::populate(dom, order, part)), "XENMEM_populate_physmap")
+    }
+
+    /// Takes memory from frames of another domain.
+    ///
+    /// Hypercall: `XENMEM_decrease_reservation`, one for each 2048 extents.
+    ///
+    /// # Errors
+    /// [`Partial`]: how many extents were done, in order, and why no more.
+    pub fn depopulate(&self, dom: DomId, order: u32, extents: &[Gfn]) -> Result<(), Partial> {
+        in_parts(
+            extents,
+            |part| self.run(memory::depopulate(dom, order, part)),
+            "XENMEM_decrease_reservation",
+        )
+    }
+
+    /// The records of an HVM domain's state.
+    ///
+    /// Hypercall: `XEN_DOMCTL_gethvmcontext`, twice: the first asks for the size.
+    ///
+    /// # Errors
+    /// `EINVAL`: not an HVM domain.
+    pub fn hvm_context(&self, dom: DomId) -> Result<Vec<u8>, XenError> {
+        let size = self.run(domctl::hvm_context_size(self.abi(), dom))?;
+        self.run(domctl::hvm_context(self.abi(), dom, size))
+    }
+
+    /// Free memory of the host.
+    ///
+    /// Hypercall: `XEN_SYSCTL_physinfo`.
+    ///
+    /// # Errors
+    /// `EPERM`: not privileged.
+    pub fn free_memory(&self) -> Result<Pages, XenError> {
+        self.run(sysctl::host_info(self.abi())).map(|info| info.free)
+    }
+}
+
+/// An operation on many extents was done in part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{error}, after {done} extents")]
+pub struct Partial {
+    /// How many extents were done: the first ones.
+    pub done: usize,
+    /// Why no more.
+    pub error: XenError,
+}
+
+fn in_parts(
+    extents: &[Gfn],
+    run: impl Fn(&[Gfn]) -> Result<usize, XenError>,
+    op: &'static str,
+) -> Result<(), Partial> {
+    let mut done = 0;
+    for part in extents.chunks(EXTENTS_AT_ONCE) {
+        let now = run(part).map_err(|error| Partial { done, error })?.min(part.len());
+        done += now;
+        if now < part.len() {
+            return Err(Partial { done, error: XenError { op, errno: xen_abi::Errno::ENOMEM } });
+        }
+    }
+    Ok(())
+}
