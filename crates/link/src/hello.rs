@@ -22,8 +22,8 @@ use crate::frame::{CRC, Tag, take};
 /// Flag: please answer with a hello.
 const ANSWER: u8 = 1;
 
-/// What a message costs of the credit beside its bytes: the keeping of its event.
-pub(crate) const MESSAGE_COST: u32 = 32;
+/// What a message costs of the credit beside its bytes: what keeping it takes, so that empty ones are bounded too.
+pub(crate) const MESSAGE_COST: u32 = 128;
 
 /// The smallest record size that an end may ask for.
 pub(crate) const MIN_RECORD: usize = 64;
