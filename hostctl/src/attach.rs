@@ -1,0 +1,138 @@
+//! A guest's console on this program's stdin and stdout.
+
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use proto::console::{ConsoleOpen, ConsoleOpened};
+use proto::domain::DomainRef;
+use proto::endpoints::ConsoleOpenStream;
+use proto::error::DomainError;
+use proto::wire::StreamChannel;
+
+use crate::client::{CallError, Client, Event};
+use crate::output::Output;
+use crate::terminal::RawTerminal;
+
+/// The byte that ends an attachment: Ctrl-].
+const DETACH: u8 = 0x1d;
+
+/// Why an attachment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The control domain closed the stream: the domain is gone, or the buffer is at its end.
+    Closed,
+    /// The user typed Ctrl-].
+    Detached,
+}
+
+/// An open console stream.
+#[derive(Debug)]
+pub struct Console {
+    channel: u16,
+    /// What the control domain said when it opened the stream.
+    pub opened: ConsoleOpened,
+}
+
+impl Console {
+    /// Opens a stream to a domain's console, from the beginning of its buffer.
+    ///
+    /// # Errors
+    /// Outer: the control domain cannot be asked. Inner: it refuses.
+    pub fn open(
+        client: &mut Client,
+        domain: &str,
+        follow: bool,
+    ) -> Result<Result<Console, DomainError>, CallError> {
+        let channel = client.reserve()?;
+        let request = ConsoleOpen {
+            domain: DomainRef(domain.into()),
+            channel: StreamChannel(channel),
+            replay: true,
+            follow,
+        };
+        match client.call::<ConsoleOpenStream>(&request)? {
+            Ok(opened) => Ok(Ok(Console { channel, opened })),
+            Err(error) => {
+                client.reset(channel);
+                Ok(Err(error))
+            }
+        }
+    }
+
+    /// Says whether an event is about this stream; returns its bytes, or `Err` when it is the stream's end.
+    pub fn bytes_of(&self, event: &Event) -> Option<Result<Vec<u8>, Ended>> {
+        match event {
+            Event::Data(channel, bytes) if *channel == self.channel => Some(Ok(bytes.clone())),
+            Event::End(channel) | Event::Reset(channel) if *channel == self.channel => {
+                Some(Err(Ended::Closed))
+            }
+            _ => None,
+        }
+    }
+
+    /// Connects the console with stdin and stdout until one of them ends it.
+    ///
+    /// A terminal is made raw, and Ctrl-] detaches; that byte does so from a pipe too. The end of a pipe ends nothing: what the
+    /// guest prints goes on to stdout until the domain is gone, so that a script may type and then read.
+    ///
+    /// # Errors
+    /// The line is lost, a signal came, or stdout is closed.
+    pub fn interact(&self, client: &mut Client, out: &mut Output) -> Result<Ended, CallError> {
+        out.flush()?;
+        let _raw = RawTerminal::enter()?;
+        let stdin = io::stdin();
+        let mut is_open = true;
+        loop {
+            let event = client.event(is_open.then(|| stdin.as_fd()), None)?;
+            match self.bytes_of(&event) {
+                Some(Ok(bytes)) => {
+                    out.stdout.write_all(&bytes)?;
+                    out.flush()?;
+                }
+                Some(Err(ended)) => {
+                    client.reset(self.channel);
+                    return Ok(ended);
+                }
+                None if matches!(event, Event::Extra) => {
+                    let mut typed = [0; 1024];
+                    let count = rustix::io::read(&stdin, &mut typed).unwrap_or(0);
+                    is_open = count > 0;
+                    let typed = &typed[..count];
+                    let end = typed.iter().position(|byte| *byte == DETACH);
+                    if count > 0 && end != Some(0) {
+                        client.write(self.channel, &typed[..end.unwrap_or(count)])?;
+                    }
+                    if end.is_some() {
+                        return Ok(Ended::Detached);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Copies what comes to stdout until the stream ends, or nothing came for `silence`.
+    ///
+    /// # Errors
+    /// The line is lost, a signal came, or stdout is closed.
+    pub fn drain(
+        &self,
+        client: &mut Client,
+        out: &mut Output,
+        silence: Option<Duration>,
+    ) -> Result<(), CallError> {
+        loop {
+            let event = client.event(None, silence.map(|silence| Instant::now() + silence))?;
+            match self.bytes_of(&event) {
+                Some(Ok(bytes)) => {
+                    out.foreign(&bytes)?;
+                    out.flush()?;
+                }
+                Some(Err(_)) => return Ok(()),
+                None if matches!(event, Event::Deadline) => return Ok(()),
+                None => {}
+            }
+        }
+    }
+}

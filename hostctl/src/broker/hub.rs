@@ -1,0 +1,508 @@
+//! The broker's logic: many clients, one link. No input or output happens here.
+//!
+//! * Calls pass through. The broker remembers whose a call is and the request itself, so that it can be sent again when the
+//!   control domain forgot the session; request ids keep that from taking effect twice.
+//! * A client that goes away loses its streams at once; its calls finish in the control domain, unheard.
+//! * A slow client holds up only itself: its streams get no credit while its bytes wait, and its socket is not
+//!   read while a stream of its own takes nothing more.
+
+use std::collections::{BTreeMap, HashMap};
+
+use link::{BootId, Channel, Config, DownReason, Event, Link, Micros};
+use proto::Endpoint;
+use proto::endpoints::Hello;
+use proto::host::Greeting;
+use proto::wire::{Fault, Request, RequestId, Response};
+
+use super::client::{Client, State};
+use super::ipc::{FromBroker, Lost, ToBroker, Welcome};
+
+/// Names a client within a broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ClientId(pub u64);
+
+/// A call under way.
+struct Call {
+    /// Who asked; `None` when it was the broker, or the client is gone.
+    client: Option<ClientId>,
+    request: Request,
+    /// It was handed to the link's present session.
+    sent: bool,
+}
+
+/// A stream's channel that is in use.
+struct Stream {
+    /// Whose it is; `None` when the client is gone, and the channel is kept until that client's calls are answered.
+    client: Option<ClientId>,
+    /// The control domain has been heard on it.
+    heard: bool,
+    /// Bytes that were passed to the client and not yet given back as credit.
+    unconsumed: usize,
+}
+
+/// Bytes that may wait for a client before its streams get no more credit.
+const SLOW: usize = 256 << 10;
+
+/// The broker, without its sockets.
+pub struct Hub {
+    link: Link,
+    shared_memory: Option<String>,
+    greeting: Option<Greeting>,
+    hello: RequestId,
+    clients: BTreeMap<ClientId, Client>,
+    next_client: u64,
+    calls: HashMap<RequestId, Call>,
+    streams: BTreeMap<u16, Stream>,
+    next_channel: u16,
+    log: Vec<u8>,
+    is_outdated: bool,
+}
+
+impl Hub {
+    /// A broker at its start. `random` names this start, and must be drawn anew for each.
+    pub fn new(random: u64, shared_memory: Option<String>, now: Micros) -> Hub {
+        Hub {
+            link: Link::new(Config::host(), BootId::new(random), now),
+            shared_memory,
+            greeting: None,
+            hello: RequestId(random),
+            clients: BTreeMap::new(),
+            next_client: 0,
+            calls: HashMap::new(),
+            streams: BTreeMap::new(),
+            next_channel: 0,
+            log: Vec::new(),
+            is_outdated: false,
+        }
+    }
+
+    /// Takes in a new client.
+    pub fn add_client(&mut self) -> ClientId {
+        let id = ClientId(self.next_client);
+        self.next_client += 1;
+        self.clients.insert(id, Client::default());
+        id
+    }
+
+    /// A client's connection ended.
+    pub fn remove_client(&mut self, id: ClientId, now: Micros) {
+        self.clients.remove(&id);
+        let mut has_calls = false;
+        for call in self.calls.values_mut().filter(|call| call.client == Some(id)) {
+            call.client = None;
+            has_calls = true;
+        }
+        let mine: Vec<u16> =
+            self.streams.iter().filter(|(_, s)| s.client == Some(id)).map(|(&number, _)| number).collect();
+        for number in mine {
+            // A call that will open the stream may still be on its way: a reset now would overtake it.
+            if has_calls && !self.streams[&number].heard {
+                self.streams.get_mut(&number).expect("it is in the list").client = None;
+            } else {
+                self.drop_stream(number);
+            }
+        }
+        self.settle(now);
+    }
+
+    /// How many clients there are.
+    pub fn nr_clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Says whether the broker is to end: a client of another build came, and there is no client of ours.
+    pub fn is_retired(&self) -> bool {
+        self.is_outdated && self.clients.values().all(|client| client.state == State::Finished)
+    }
+
+    /// Takes bytes that a client sent.
+    pub fn from_client(&mut self, id: ClientId, bytes: &[u8], now: Micros) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.decoder.push(bytes);
+        }
+        self.settle(now);
+    }
+
+    /// Says whether more bytes of a client would be looked at now.
+    pub fn wants(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_some_and(|client| client.wants_bytes())
+    }
+
+    /// What is to be sent to a client; the caller removes what it sent and then calls [`Hub::tick`].
+    pub fn output(&mut self, id: ClientId) -> Option<&mut Vec<u8>> {
+        self.clients.get_mut(&id).map(|client| &mut client.out)
+    }
+
+    /// Says whether something waits to be sent to a client.
+    pub fn has_output(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_some_and(|client| !client.out.is_empty())
+    }
+
+    /// Says whether a client's connection is to be closed once its output is sent.
+    pub fn is_finished(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_none_or(|client| client.state == State::Finished)
+    }
+
+    /// Takes bytes from the line.
+    pub fn from_line(&mut self, bytes: &[u8], now: Micros) {
+        self.link.receive(bytes, now);
+        self.settle(now);
+    }
+
+    /// Puts bytes for the line to the front of `out`; returns how many.
+    pub fn to_line(&mut self, out: &mut [u8], now: Micros) -> usize {
+        self.link.transmit(out, now)
+    }
+
+    /// When [`Hub::tick`] must be called at the latest.
+    pub fn deadline(&self) -> Option<Micros> {
+        self.link.deadline()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Micros) {
+        self.link.tick(now);
+        self.settle(now);
+    }
+
+    /// The line is lost for good: tells every client.
+    pub fn lose(&mut self, reason: &Lost) {
+        self.fail_all(reason);
+        self.clients.values_mut().for_each(|client| client.finish());
+    }
+
+    /// Takes text that came over the line and belongs to nobody, and notes on the link's state.
+    pub fn take_log(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Handles everything that can be handled now.
+    fn settle(&mut self, now: Micros) {
+        loop {
+            while let Some(event) = self.link.poll_event() {
+                self.on_link(event);
+            }
+            if !self.serve_clients() {
+                break;
+            }
+        }
+        self.give_credit();
+        self.link.set_waiting(!self.calls.is_empty(), now);
+    }
+
+    fn on_link(&mut self, event: Event) {
+        match event {
+            Event::Up { peer, resumed } => {
+                self.note(&format!("up: control domain's start {:016x}", peer.get()));
+                if resumed && self.greeting.is_some() {
+                    self.welcome_all();
+                } else {
+                    self.say_hello();
+                }
+            }
+            Event::Down(reason) => self.on_down(reason),
+            Event::Message(bytes) => match postcard::from_bytes::<Response>(&bytes) {
+                Ok(response) => self.on_response(response),
+                Err(error) => self.note(&format!("a message that is no response: {error}")),
+            },
+            Event::StreamData(channel, bytes) => self.on_data(channel, bytes),
+            Event::StreamEnd(channel) => {
+                if let Some(stream) = self.streams.get_mut(&channel.get()) {
+                    stream.heard = true;
+                    let client = stream.client;
+                    self.tell(client, &FromBroker::End { channel: channel.get() });
+                }
+            }
+            Event::StreamReset(channel) => {
+                if let Some(stream) = self.streams.remove(&channel.get()) {
+                    self.tell(stream.client, &FromBroker::Reset { channel: channel.get() });
+                }
+            }
+            Event::Writable(channel) => self.write_held(channel),
+            Event::Foreign { bytes, lost } => {
+                self.log.extend_from_slice(&bytes);
+                if lost > 0 {
+                    self.note(&format!("{lost} more bytes of foreign text"));
+                }
+            }
+        }
+    }
+
+    fn on_down(&mut self, reason: DownReason) {
+        self.note(&format!("down: {reason}"));
+        match reason {
+            // Nobody waits 5 s for nothing: clients are told, though the session may yet be resumed.
+            DownReason::Lost => self.fail_all(&Lost::Silent),
+            DownReason::PeerRestarted { .. } => {
+                self.forget_session();
+                self.greeting = None;
+                self.fail_all(&Lost::Restarted);
+            }
+            DownReason::PeerReset | DownReason::Protocol(_) => self.forget_session(),
+            DownReason::VersionMismatch { ours, theirs } => {
+                self.forget_session();
+                self.greeting = None;
+                self.fail_all(&Lost::LinkVersion { ours, theirs });
+            }
+        }
+    }
+
+    /// The link's session is gone: streams with it; calls will be sent again.
+    fn forget_session(&mut self) {
+        for (channel, stream) in std::mem::take(&mut self.streams) {
+            self.tell(stream.client, &FromBroker::Reset { channel });
+        }
+        for client in self.clients.values_mut() {
+            client.held = None;
+        }
+        for call in self.calls.values_mut() {
+            call.sent = false;
+        }
+    }
+
+    /// Asks the control domain who it is: clients are welcomed when it has said so.
+    fn say_hello(&mut self) {
+        // A fresh id for each start, or the control domain would answer from its reply cache.
+        self.hello =
+            RequestId(self.hello.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407));
+        let body = postcard::to_allocvec(&()).expect("the unit is encodable");
+        let request = Request { id: self.hello, key: Hello::KEY, body };
+        self.calls.insert(self.hello, Call { client: None, request, sent: false });
+        self.send_calls();
+    }
+
+    fn send_calls(&mut self) {
+        for call in self.calls.values_mut().filter(|call| !call.sent) {
+            let bytes = postcard::to_allocvec(&call.request).expect("an envelope is encodable");
+            match self.link.send_message(bytes) {
+                Ok(()) => call.sent = true,
+                // Later: the queue is full, or there is no session yet.
+                Err(link::SendError::NotUp | link::SendError::Full) => break,
+                Err(error @ link::SendError::TooLong { .. }) => {
+                    self.log.extend_from_slice(
+                        format!("[broker] call {:016x}: {error}\n", call.request.id.0).as_bytes(),
+                    );
+                    call.sent = true;
+                }
+            }
+        }
+    }
+
+    fn on_response(&mut self, response: Response) {
+        let Some(call) = self.calls.remove(&response.id) else {
+            // An answer that came twice, or to a call of a broker before us.
+            return;
+        };
+        if response.id == self.hello {
+            return self.on_hello(response);
+        }
+        self.tell(call.client, &FromBroker::Answer(response));
+        self.drop_orphans();
+    }
+
+    fn on_hello(&mut self, response: Response) {
+        let greeting = response.result.map(|body| postcard::from_bytes::<Greeting>(&body));
+        match greeting {
+            Ok(Ok(greeting)) => {
+                self.note(&format!("control domain version {}, Xen {}", greeting.version, greeting.xen));
+                self.greeting = Some(greeting);
+                self.send_calls();
+                self.welcome_all();
+            }
+            Ok(Err(_)) | Err(Fault::UnknownKey | Fault::Malformed) => self.fail_all(&Lost::Incomprehensible),
+            Err(Fault::Busy { .. } | Fault::Forgotten) => self.say_hello(),
+        }
+    }
+
+    fn welcome_all(&mut self) {
+        let Some(greeting) = &self.greeting else { return };
+        for client in self.clients.values_mut().filter(|client| client.state == State::Greeted) {
+            client.state = State::Welcomed;
+            client.send(&FromBroker::Welcome(Welcome {
+                greeting: greeting.clone(),
+                shared_memory: self.shared_memory.clone(),
+            }));
+        }
+    }
+
+    /// Tells every client that was welcomed why it will hear nothing more, and forgets their calls.
+    ///
+    /// Clients that still wait for the control domain go on waiting, unless it will never understand us.
+    fn fail_all(&mut self, reason: &Lost) {
+        let patient = matches!(reason, Lost::Silent | Lost::Restarted);
+        for client in self.clients.values_mut() {
+            if client.state == State::Welcomed || !patient {
+                client.send(&FromBroker::Lost(reason.clone()));
+                client.finish();
+            }
+        }
+        self.calls.clear();
+        for number in self.streams.keys().copied().collect::<Vec<_>>() {
+            self.drop_stream(number);
+        }
+    }
+
+    /// Looks at what clients sent; true when something was done.
+    fn serve_clients(&mut self) -> bool {
+        let ids: Vec<ClientId> = self.clients.keys().copied().collect();
+        let mut progress = false;
+        for id in ids {
+            while let Some(client) = self.clients.get_mut(&id) {
+                match client.state {
+                    State::New => {
+                        if !client.take_greeting() {
+                            break;
+                        }
+                        self.is_outdated |= client.state == State::Finished;
+                        if self.link.is_up() {
+                            self.welcome_all();
+                        }
+                        progress = true;
+                    }
+                    State::Welcomed if client.held.is_none() => match client.decoder.message::<ToBroker>() {
+                        Ok(Some(message)) => {
+                            self.on_client(id, message);
+                            progress = true;
+                        }
+                        Ok(None) => break,
+                        Err(_) => {
+                            client.finish();
+                            break;
+                        }
+                    },
+                    _ => break,
+                }
+            }
+        }
+        progress
+    }
+
+    fn on_client(&mut self, id: ClientId, message: ToBroker) {
+        match message {
+            ToBroker::Call(request) => {
+                self.calls.insert(request.id, Call { client: Some(id), request, sent: false });
+                self.send_calls();
+            }
+            ToBroker::Reserve => {
+                let channel = self.reserve(id);
+                self.tell(Some(id), &FromBroker::Reserved(channel));
+            }
+            ToBroker::Data { channel, bytes } => {
+                if self.owns(id, channel)
+                    && let Some(client) = self.clients.get_mut(&id)
+                {
+                    client.held = Some((channel, bytes, 0));
+                    self.write_held_of(id);
+                }
+            }
+            ToBroker::Finish { channel } => {
+                if self.owns(id, channel)
+                    && let Some(channel) = Channel::new(channel)
+                {
+                    self.link.stream_close(channel);
+                }
+            }
+            ToBroker::Reset { channel } => {
+                if self.owns(id, channel) {
+                    self.drop_stream(channel);
+                }
+            }
+        }
+    }
+
+    fn owns(&self, id: ClientId, channel: u16) -> bool {
+        self.streams.get(&channel).is_some_and(|stream| stream.client == Some(id))
+    }
+
+    /// Opens our end of a free channel. Numbers go round, so that a late word on an old stream does not meet a new one.
+    fn reserve(&mut self, id: ClientId) -> Option<u16> {
+        for _ in 0..u16::MAX {
+            self.next_channel = self.next_channel.wrapping_add(1);
+            let Some(channel) = Channel::new(self.next_channel) else { continue };
+            match self.link.stream_open(channel) {
+                Ok(()) => {
+                    let stream = Stream { client: Some(id), heard: false, unconsumed: 0 };
+                    self.streams.insert(channel.get(), stream);
+                    return Some(channel.get());
+                }
+                Err(link::StreamError::InUse) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    fn write_held(&mut self, channel: Channel) {
+        let holder = self
+            .clients
+            .iter()
+            .find(|(_, client)| client.held.as_ref().is_some_and(|(number, ..)| *number == channel.get()))
+            .map(|(&id, _)| id);
+        if let Some(id) = holder {
+            self.write_held_of(id);
+        }
+    }
+
+    /// Writes what a client holds for its stream, as far as the stream takes it.
+    fn write_held_of(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let Some((number, bytes, written)) = &mut client.held else { return };
+        let Some(channel) = Channel::new(*number) else { return };
+        match self.link.stream_write(channel, &bytes[*written..]) {
+            Ok(count) if *written + count < bytes.len() => *written += count,
+            // All of it, or the stream is gone: its reset is an event of its own.
+            Ok(_) | Err(_) => client.held = None,
+        }
+    }
+
+    fn on_data(&mut self, channel: Channel, bytes: Vec<u8>) {
+        let Some(stream) = self.streams.get_mut(&channel.get()) else {
+            self.link.stream_consumed(channel, bytes.len());
+            return;
+        };
+        stream.heard = true;
+        stream.unconsumed += bytes.len();
+        let client = stream.client;
+        self.tell(client, &FromBroker::Data { channel: channel.get(), bytes });
+    }
+
+    /// Gives credit for what was passed on, unless the client is slow to take it.
+    fn give_credit(&mut self) {
+        for (&number, stream) in self.streams.iter_mut().filter(|(_, stream)| stream.unconsumed > 0) {
+            let waiting =
+                stream.client.and_then(|id| self.clients.get(&id)).map_or(0, |client| client.out.len());
+            if waiting <= SLOW
+                && let Some(channel) = Channel::new(number)
+            {
+                self.link.stream_consumed(channel, std::mem::take(&mut stream.unconsumed));
+            }
+        }
+    }
+
+    fn drop_stream(&mut self, number: u16) {
+        self.streams.remove(&number);
+        if let Some(channel) = Channel::new(number) {
+            self.link.stream_reset(channel);
+        }
+    }
+
+    /// Throws away streams whose client is gone, once none of the calls of gone clients is under way.
+    fn drop_orphans(&mut self) {
+        if self.calls.values().any(|call| call.client.is_none()) {
+            return;
+        }
+        let orphans: Vec<u16> =
+            self.streams.iter().filter(|(_, s)| s.client.is_none()).map(|(&n, _)| n).collect();
+        orphans.into_iter().for_each(|number| self.drop_stream(number));
+    }
+
+    fn tell(&mut self, client: Option<ClientId>, message: &FromBroker) {
+        if let Some(client) = client.and_then(|id| self.clients.get_mut(&id)) {
+            client.send(message);
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.log.extend_from_slice(format!("[broker] {text}\n").as_bytes());
+    }
+}

@@ -1,0 +1,430 @@
+//! hostctl's side of the broker's socket: calls and streams, without threads and without a runtime.
+//!
+//! `xm list` has 25 ms from its first instruction to its last, so this is a non-blocking socket and poll(2).
+
+mod error;
+mod signals;
+
+pub use error::CallError;
+pub use signals::Signals;
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use proto::Endpoint;
+use proto::wire::{Fault, Request, RequestId, Response};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::broker::ipc::{Decoder, FromBroker, Lost, ToBroker, Welcome, encode};
+use crate::broker::place::Place;
+use crate::broker::start;
+use crate::connect::{Line, Options};
+
+/// How long the control domain may take to answer at all.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A call under way.
+pub struct Ticket<E> {
+    id: RequestId,
+    request: Request,
+    endpoint: PhantomData<E>,
+}
+
+/// Something that happened while a client waited.
+#[derive(Debug)]
+pub enum Event {
+    /// What came of a call.
+    Answer(Response),
+    /// Bytes of a stream.
+    Data(u16, Vec<u8>),
+    /// The control domain will send nothing more on a stream.
+    End(u16),
+    /// A stream is gone, both ways.
+    Reset(u16),
+    /// The other descriptor that was waited for is readable.
+    Extra,
+    /// The given time has come.
+    Deadline,
+}
+
+/// A connection to a control domain.
+pub struct Client {
+    line: Line,
+    place: Place,
+    socket: UnixStream,
+    decoder: Decoder,
+    out: Vec<u8>,
+    welcome: Option<Welcome>,
+    waiting: VecDeque<FromBroker>,
+    signals: &'static Signals,
+    opened: Instant,
+    patience: Duration,
+    deadline: Option<(Instant, u64)>,
+}
+
+impl Client {
+    /// Reaches the control domain that the options mean.
+    ///
+    /// # Errors
+    /// There is none, or its broker cannot be started.
+    pub fn connect(options: &Options) -> Result<Client, CallError> {
+        let line = Line::choose(options)?;
+        Client::to(line, options, PATIENCE)
+    }
+
+    /// Reaches the control domain at a line, which may take `patience` until its first word.
+    ///
+    /// # Errors
+    /// Its broker cannot be started.
+    pub fn to(line: Line, options: &Options, patience: Duration) -> Result<Client, CallError> {
+        let signals = Signals::get()?;
+        let broker =
+            |error: std::io::Error| CallError::Broker { line: line.to_string(), reason: error.to_string() };
+        let place = Place::of(&line).map_err(broker)?;
+        let socket = start::connect(&line, &place).map_err(broker)?;
+        socket.set_nonblocking(true)?;
+        let deadline = options.timeout.map(|limit| (Instant::now() + limit, limit.as_secs()));
+        Ok(Client {
+            line,
+            place,
+            socket,
+            decoder: Decoder::default(),
+            out: Vec::new(),
+            welcome: None,
+            waiting: VecDeque::new(),
+            signals,
+            opened: Instant::now(),
+            patience,
+            deadline,
+        })
+    }
+
+    /// The line that this client uses.
+    pub fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// The broker's files.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Gives everything from now on so long, whatever `--timeout` said.
+    pub fn limit(&mut self, limit: Duration) {
+        self.deadline = Some((Instant::now() + limit, limit.as_secs()));
+    }
+
+    /// Waits until the control domain has said who it is.
+    ///
+    /// # Errors
+    /// It does not answer, or the line is lost.
+    pub fn welcome(&mut self) -> Result<&Welcome, CallError> {
+        while self.welcome.is_none() {
+            if let Some(message) = self.receive(None, None)? {
+                self.keep(message);
+            }
+        }
+        Ok(self.welcome.as_ref().expect("it came"))
+    }
+
+    /// Waits until the control domain has said who it is, or `extra` is readable (`None`).
+    ///
+    /// # Errors
+    /// It does not answer, or the line is lost.
+    pub fn welcome_unless(&mut self, extra: BorrowedFd<'_>) -> Result<Option<&Welcome>, CallError> {
+        while self.welcome.is_none() {
+            match self.receive(Some(extra), None)? {
+                Some(message) => self.keep(message),
+                None if is_readable(extra) => return Ok(None),
+                None => {}
+            }
+        }
+        Ok(self.welcome.as_ref())
+    }
+
+    /// Makes a call and waits for its answer. A call whose broker dies is made again, once in effect.
+    ///
+    /// # Errors
+    /// The call was not carried out, or its answer did not come.
+    pub fn call<E: Endpoint>(&mut self, request: &E::Request) -> Result<E::Response, CallError> {
+        let ticket = self.start::<E>(request)?;
+        let mut repeats = 0;
+        loop {
+            match self.wait_for(&ticket) {
+                Err(CallError::Broker { reason, .. }) if repeats < 3 => {
+                    repeats += 1;
+                    self.reconnect(&reason)?;
+                    self.send(&ToBroker::Call(ticket.request.clone()));
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits for the answer to a call that was started.
+    ///
+    /// # Errors
+    /// The call was not carried out, or its answer did not come.
+    pub fn wait_for<E: Endpoint>(&mut self, ticket: &Ticket<E>) -> Result<E::Response, CallError> {
+        let is_answer = |message: &FromBroker| matches!(message, FromBroker::Answer(r) if r.id == ticket.id);
+        loop {
+            if let Some(at) = self.waiting.iter().position(is_answer)
+                && let Some(FromBroker::Answer(response)) = self.waiting.remove(at)
+            {
+                return self.decode(ticket, response);
+            }
+            if let Some(message) = self.receive(None, None)? {
+                self.keep(message);
+            }
+        }
+    }
+
+    /// Starts a call; [`Client::event`] or [`Client::wait_for`] brings its answer.
+    ///
+    /// # Errors
+    /// No random number could be drawn.
+    pub fn start<E: Endpoint>(&mut self, request: &E::Request) -> Result<Ticket<E>, CallError> {
+        let id = RequestId(crate::random()?);
+        let body = postcard::to_allocvec(request).expect("messages are encodable");
+        let request = Request { id, key: E::KEY, body };
+        self.send(&ToBroker::Call(request.clone()));
+        Ok(Ticket { id, request, endpoint: PhantomData })
+    }
+
+    /// Reads an answer that [`Client::event`] brought, if it is this call's.
+    ///
+    /// # Errors
+    /// The call was not carried out.
+    pub fn answer<E: Endpoint>(
+        &self,
+        ticket: &Ticket<E>,
+        response: Response,
+    ) -> Result<Option<E::Response>, CallError> {
+        if response.id == ticket.id { self.decode(ticket, response).map(Some) } else { Ok(None) }
+    }
+
+    fn decode<E: Endpoint>(&self, _: &Ticket<E>, response: Response) -> Result<E::Response, CallError> {
+        let protocol = || CallError::Protocol {
+            control: self.welcome.as_ref().map_or("unknown".into(), |w| w.greeting.version.clone()),
+            ours: env!("CARGO_PKG_VERSION"),
+            path: E::PATH,
+        };
+        match response.result {
+            Ok(body) => postcard::from_bytes(&body).map_err(|_| protocol()),
+            Err(Fault::UnknownKey) => Err(protocol()),
+            Err(fault) => Err(CallError::Fault { path: E::PATH, fault }),
+        }
+    }
+
+    /// Gets a free channel for a stream.
+    ///
+    /// # Errors
+    /// There is none, or the line is lost.
+    pub fn reserve(&mut self) -> Result<u16, CallError> {
+        self.send(&ToBroker::Reserve);
+        loop {
+            match self.receive(None, None)? {
+                Some(FromBroker::Reserved(channel)) => return channel.ok_or(CallError::NoChannel),
+                Some(message) => self.keep(message),
+                None => {}
+            }
+        }
+    }
+
+    /// Sends bytes on a stream, and waits until the broker has taken them.
+    ///
+    /// # Errors
+    /// The line is lost, or a signal came.
+    pub fn write(&mut self, channel: u16, bytes: &[u8]) -> Result<(), CallError> {
+        self.send(&ToBroker::Data { channel, bytes: bytes.to_vec() });
+        while !self.out.is_empty() {
+            if let Some(message) = self.receive(None, None)? {
+                self.keep(message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that nothing more will be written to a stream.
+    pub fn finish(&mut self, channel: u16) {
+        self.send(&ToBroker::Finish { channel });
+    }
+
+    /// Gives a stream up.
+    pub fn reset(&mut self, channel: u16) {
+        self.send(&ToBroker::Reset { channel });
+    }
+
+    /// Waits for whatever happens next: an answer, bytes of a stream, `extra` being readable, `until` having come.
+    ///
+    /// # Errors
+    /// The line is lost, or a signal came.
+    pub fn event(
+        &mut self,
+        extra: Option<BorrowedFd<'_>>,
+        until: Option<Instant>,
+    ) -> Result<Event, CallError> {
+        loop {
+            let message = match self.waiting.pop_front() {
+                Some(message) => Some(message),
+                None => self.receive(extra, until)?,
+            };
+            match message {
+                Some(FromBroker::Answer(response)) => return Ok(Event::Answer(response)),
+                Some(FromBroker::Data { channel, bytes }) => return Ok(Event::Data(channel, bytes)),
+                Some(FromBroker::End { channel }) => return Ok(Event::End(channel)),
+                Some(FromBroker::Reset { channel }) => return Ok(Event::Reset(channel)),
+                Some(message) => self.keep(message),
+                None if until.is_some_and(|until| Instant::now() >= until) => return Ok(Event::Deadline),
+                None if extra.is_some_and(is_readable) => return Ok(Event::Extra),
+                None => {}
+            }
+        }
+    }
+
+    fn keep(&mut self, message: FromBroker) {
+        match message {
+            FromBroker::Welcome(welcome) => self.welcome = Some(welcome),
+            other => self.waiting.push_back(other),
+        }
+    }
+
+    fn send(&mut self, message: &ToBroker) {
+        self.out = encode(message, std::mem::take(&mut self.out));
+    }
+
+    /// A broker went away in mid-call: finds another. The call may only go on if the control domain is the same.
+    fn reconnect(&mut self, reason: &str) -> Result<(), CallError> {
+        let before = self.welcome.take();
+        let broker = |reason: String| CallError::Broker { line: self.line.to_string(), reason };
+        self.socket =
+            start::connect(&self.line, &self.place).map_err(|error| broker(format!("{reason}; {error}")))?;
+        self.socket.set_nonblocking(true)?;
+        self.decoder = Decoder::default();
+        self.out.clear();
+        self.opened = Instant::now();
+        let now = self.welcome()?.greeting.boot_id;
+        match before {
+            Some(before) if before.greeting.boot_id != now => {
+                Err(CallError::Lost { line: self.line.to_string(), reason: Lost::Restarted })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends what waits, and takes the next message; `None` when `extra` is readable or `until` has come.
+    fn receive(
+        &mut self,
+        extra: Option<BorrowedFd<'_>>,
+        until: Option<Instant>,
+    ) -> Result<Option<FromBroker>, CallError> {
+        loop {
+            // Waiting words first: a broker that ended has said why.
+            if let Some(message) = self.next_message()? {
+                return match message {
+                    FromBroker::Lost(reason) => Err(CallError::Lost { line: self.line.to_string(), reason }),
+                    message => Ok(Some(message)),
+                };
+            }
+            let had_output = !self.out.is_empty();
+            let could_write = self.try_write();
+            if could_write.is_ok() && self.try_read()? {
+                continue;
+            }
+            if let Some(signal) = self.signals.take() {
+                return Err(CallError::Interrupted(signal));
+            }
+            if let Err(error) = could_write {
+                // It may have said why before it closed.
+                if self.try_read()? {
+                    continue;
+                }
+                return Err(self.broker_gone(&error.to_string()));
+            }
+            // Whoever writes waits for just this.
+            if (had_output && self.out.is_empty()) || extra.is_some_and(is_readable) {
+                return Ok(None);
+            }
+            let limit = self.check_time(until)?;
+            if limit.is_some_and(|limit| limit.is_zero()) {
+                return Ok(None);
+            }
+            self.sleep(extra, limit)?;
+        }
+    }
+
+    fn next_message(&mut self) -> Result<Option<FromBroker>, CallError> {
+        let message = self.decoder.message::<FromBroker>();
+        message.map_err(|error| self.broker_gone(&error.to_string()))
+    }
+
+    /// How long may be slept; an error when a limit has passed.
+    fn check_time(&self, until: Option<Instant>) -> Result<Option<Duration>, CallError> {
+        let now = Instant::now();
+        if let Some((deadline, seconds)) = self.deadline
+            && now >= deadline
+        {
+            return Err(CallError::Deadline(seconds));
+        }
+        let patience = self.welcome.is_none().then(|| self.opened + self.patience);
+        if patience.is_some_and(|patience| now >= patience) {
+            return Err(CallError::NoAnswer {
+                line: self.line.to_string(),
+                seconds: self.patience.as_secs(),
+            });
+        }
+        let nearest = [until, patience, self.deadline.map(|(at, _)| at)].into_iter().flatten().min();
+        Ok(nearest.map(|at| at.saturating_duration_since(now)))
+    }
+
+    fn sleep(&self, extra: Option<BorrowedFd<'_>>, limit: Option<Duration>) -> Result<(), CallError> {
+        let mut flags = PollFlags::IN;
+        flags.set(PollFlags::OUT, !self.out.is_empty());
+        let mut fds = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), flags)];
+        fds.extend(self.signals.fds().chain(extra).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(CallError::Io(error.into())),
+        }
+    }
+
+    fn try_write(&mut self) -> Result<(), std::io::Error> {
+        while !self.out.is_empty() {
+            match self.socket.write(&self.out) {
+                Ok(count) => drop(self.out.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what is there; true when something was.
+    fn try_read(&mut self) -> Result<bool, CallError> {
+        let mut buffer = [0; 65536];
+        match self.socket.read(&mut buffer) {
+            Ok(0) => Err(self.broker_gone("it ended")),
+            Ok(count) => {
+                self.decoder.push(&buffer[..count]);
+                Ok(true)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
+            Err(error) => Err(self.broker_gone(&error.to_string())),
+        }
+    }
+
+    fn broker_gone(&self, reason: &str) -> CallError {
+        CallError::Broker { line: self.line.to_string(), reason: reason.into() }
+    }
+}
+
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+}

@@ -1,0 +1,50 @@
+//! `hostctl console-log`: what a domain printed, also one that is gone.
+
+use anyhow::Result;
+
+use crate::attach::Console;
+use crate::client::Client;
+use crate::connect::Options;
+use crate::exit;
+use crate::output::Output;
+use crate::xm::failure::Failure;
+
+/// Print what a domain has printed on its console: of a live one, or of one that ended lately.
+#[derive(clap::Args, Debug)]
+pub struct ConsoleLog {
+    /// The domain's name, id or uuid.
+    domain: String,
+    /// Go on printing what comes, until the domain is gone.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl ConsoleLog {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The control domain cannot be reached, or the output not be written.
+    pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
+        let mut client = Client::connect(options)?;
+        match Console::open(&mut client, &self.domain, self.follow)? {
+            Ok(console) => {
+                if console.opened.lost > 0 {
+                    out.complain(&format!(
+                        "hostctl: the first {} bytes are no longer kept",
+                        console.opened.lost
+                    ));
+                }
+                console.drain(&mut client, out, None)?;
+                Ok(exit::OK)
+            }
+            Err(error) => match Failure::domain(&self.domain, "read the console of", error) {
+                Failure::NoDomain(name) => {
+                    out.complain(&format!("Error: Domain '{name}' does not exist."));
+                    Ok(exit::NO_DOMAIN)
+                }
+                Failure::WithUsage(text) | Failure::Plain(text) => anyhow::bail!(text),
+                other => anyhow::bail!("{other:?}"),
+            },
+        }
+    }
+}

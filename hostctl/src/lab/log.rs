@@ -1,0 +1,93 @@
+//! `lab log`: what a lab's parts wrote, of a live lab or of the last one of that name.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::inotify;
+
+use super::dir::{LabDir, LabName};
+use super::down::those_up;
+use crate::client::Signals;
+use crate::output::Output;
+
+/// Print a lab's log: by default the machine's console, which is Xen's and the control domain's.
+#[derive(clap::Args, Debug)]
+pub struct Log {
+    /// The lab; also one that is down, whose logs are kept until the next of its name.
+    #[arg(default_value = "default", value_parser = LabName::parse)]
+    name: LabName,
+    /// Go on printing what comes, until the lab ends.
+    #[arg(short, long)]
+    follow: bool,
+    /// The machine's console (the default).
+    #[arg(long, group = "which")]
+    xen: bool,
+    /// What QEMU said.
+    #[arg(long, group = "which")]
+    qemu: bool,
+    /// What the broker noted, and text on the line that was no frame.
+    #[arg(long, group = "which")]
+    broker: bool,
+}
+
+impl Log {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// There is no such lab or log.
+    pub fn run(&self, out: &mut Output) -> Result<u8> {
+        let file = match (self.qemu, self.broker) {
+            (true, _) => "qemu.log",
+            (_, true) => "broker.log",
+            _ => "xen.log",
+        };
+        let dir = LabDir::of(&self.name);
+        let path = if dir.exists() { dir.file(file) } else { dir.old_logs().join(file) };
+        if !dir.exists() && !path.exists() {
+            bail!("there is no lab '{}'{}", self.name, those_up());
+        }
+        let mut log = File::open(&path).with_context(|| format!("no log {}", path.display()))?;
+        copy(&mut log, out)?;
+        if self.follow { follow(&dir, &mut log, &path, out) } else { Ok(crate::exit::OK) }
+    }
+}
+
+fn copy(log: &mut File, out: &mut Output) -> io::Result<()> {
+    let mut buffer = [0; 65536];
+    loop {
+        match log.read(&mut buffer)? {
+            0 => return out.flush(),
+            count => out.foreign(&buffer[..count])?,
+        }
+    }
+}
+
+/// Prints what is added, woken by the file system; looks twice a second whether the lab still lives.
+fn follow(dir: &LabDir, log: &mut File, path: &std::path::Path, out: &mut Output) -> Result<u8> {
+    let signals = Signals::get()?;
+    let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    inotify::add_watch(&changes, path, inotify::WatchFlags::MODIFY)?;
+    loop {
+        let is_running = dir.is_running();
+        copy(log, out)?;
+        if !is_running {
+            return Ok(crate::exit::OK);
+        }
+        let mut fds = vec![PollFd::new(&changes, PollFlags::IN)];
+        fds.extend(signals.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let limit = Timespec::try_from(Duration::from_millis(500)).ok();
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(io::Error::from(error).into()),
+        }
+        if let Some(signal) = signals.take() {
+            return Ok(crate::exit::by_signal(signal));
+        }
+        let mut events = [0; 4096];
+        while rustix::io::read(changes.as_fd(), &mut events).is_ok_and(|count| count > 0) {}
+    }
+}

@@ -1,0 +1,181 @@
+//! `lab run`: one guest in a lab of its own, its console on stdout, its end as the exit code.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use proto::domain::{Action, DomainRef, Ended, ShutdownReason};
+use proto::endpoints::{DomainUnpause, DomainWait};
+
+use super::dir::{LabDir, LabName};
+use super::down;
+use super::up::{Lab, MachineFailed, Parts, how_it_ended, tails};
+use crate::attach::Console;
+use crate::build;
+use crate::client::{CallError, Client, Event};
+use crate::connect::Options;
+use crate::exit;
+use crate::output::{Output, uuid_text};
+use crate::xm::create::read_words;
+use crate::xm::failure::Failure;
+
+/// Boot one guest in a lab of its own, and print its console. Made for CI.
+///
+/// Exit code: 0 the guest powered off; 3 it crashed; 4 --timeout passed; 8 it rebooted; 7 it ended otherwise;
+/// 6 the machine failed; 1 anything else. The guest's first end ends the run, whatever on_reboot and its like say.
+#[derive(clap::Args, Debug)]
+pub struct Run {
+    #[command(flatten)]
+    parts: Parts,
+    /// The guest's configuration, and variables as for `xm create`: CONFIG [NAME=VALUE]...
+    #[arg(required = true, value_name = "CONFIG [NAME=VALUE]")]
+    words: Vec<String>,
+}
+
+/// The last output of a guest that ended may still be on its way for so long.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+const SIGINT: i32 = rustix::process::Signal::INT.as_raw();
+
+impl Run {
+    /// Runs the command. The lab is gone when it returns.
+    ///
+    /// # Errors
+    /// The configuration is wrong, or the lab cannot be started.
+    pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
+        sweep();
+        // Before anything is started: most mistakes are in here.
+        let chosen = match read_words(&self.words, out) {
+            Ok(chosen) => chosen,
+            Err(Failure::Plain(text)) => bail!(text),
+            Err(other) => bail!("{other:?}"),
+        };
+        let name = LabName::parse(&format!("run-{}", std::process::id()))?;
+        let started = Instant::now();
+        let mut lab = match Lab::start(&name, &self.parts, Some(std::process::id()), options) {
+            Ok(lab) => lab,
+            Err(error) => return self.not_started(error, options, started),
+        };
+        let mut settings = chosen.settings;
+        // A guest that starts again and again is no result.
+        settings.on_poweroff = settings.on_poweroff.or(Some(Action::Destroy));
+        settings.on_reboot = settings.on_reboot.or(Some(Action::Destroy));
+        settings.on_crash = settings.on_crash.or(Some(Action::Destroy));
+        if let Some(limit) = options.timeout {
+            lab.client.limit(limit.saturating_sub(started.elapsed()));
+        }
+        let result = watch(&mut lab.client, &settings, out);
+        let code = match result {
+            Ok(ended) => {
+                out.flush()?;
+                verdict(ended, out)
+            }
+            Err(failure) => report(failure, lab.dir(), out),
+        };
+        drop(lab);
+        Ok(code)
+    }
+
+    fn not_started(&self, error: anyhow::Error, options: &Options, started: Instant) -> Result<u8> {
+        match error.downcast_ref::<CallError>() {
+            Some(CallError::Interrupted(signal)) => return Ok(exit::by_signal(*signal)),
+            Some(CallError::Protocol { .. }) => return Err(error),
+            _ => {}
+        }
+        if options.timeout.is_some_and(|limit| started.elapsed() >= limit) {
+            eprintln!("Error: {error}");
+            return Ok(exit::TIMEOUT);
+        }
+        if error.is::<MachineFailed>() {
+            eprintln!("Error: {error}");
+            return Ok(exit::MACHINE);
+        }
+        Err(error)
+    }
+}
+
+/// Creates the guest, copies its console, and returns how it ended.
+fn watch(
+    client: &mut Client,
+    settings: &crate::config::settings::Settings,
+    out: &mut Output,
+) -> Result<Ended, Failure> {
+    // Paused, so that its console is open before its first byte.
+    let created = build::create(client, settings, true, out)?;
+    let domain = uuid_text(&created.uuid);
+    let refused = |error| Failure::domain(&settings.name, "watch", error);
+    let console = Console::open(client, &domain, true)?.map_err(refused)?;
+    let waiting = client.start::<DomainWait>(&DomainRef(domain.clone()))?;
+    client.call::<DomainUnpause>(&DomainRef(domain))?.map_err(refused)?;
+    loop {
+        let event = client.event(None, None)?;
+        if let Some(Ok(bytes)) = console.bytes_of(&event) {
+            out.stdout.write_all(&bytes)?;
+            out.flush()?;
+        } else if let Event::Answer(response) = event
+            && let Some(ended) = client.answer(&waiting, response)?
+        {
+            console.drain(client, out, Some(LAST_WORDS))?;
+            return ended.map_err(refused);
+        }
+    }
+}
+
+/// Says how the guest ended, and gives the exit code for it.
+fn verdict(ended: Ended, out: &mut Output) -> u8 {
+    let (code, text) = match ended {
+        Ended::Shutdown(ShutdownReason::Poweroff) => return exit::OK,
+        Ended::Shutdown(ShutdownReason::Crash) => (exit::GUEST_CRASHED, "the guest crashed".into()),
+        Ended::Shutdown(ShutdownReason::Reboot) => (exit::GUEST_REBOOTED, "the guest rebooted".into()),
+        Ended::Shutdown(reason) => {
+            (exit::GUEST_OTHER, format!("the guest ended: {}", crate::xm::list::reason(reason)))
+        }
+        Ended::Destroyed => (exit::GUEST_OTHER, "the guest was destroyed".into()),
+    };
+    out.complain(&format!("hostctl: {text}"));
+    code
+}
+
+/// Says what went wrong, and gives the exit code for it.
+fn report(failure: Failure, dir: &LabDir, out: &mut Output) -> u8 {
+    match failure {
+        Failure::Plain(text) | Failure::WithUsage(text) => {
+            // The machine's own end is the better explanation.
+            if dir.is_running() {
+                out.complain(&format!("Error: {text}"));
+                exit::FAILED
+            } else {
+                machine_failed(&text, dir, out)
+            }
+        }
+        Failure::NoDomain(name) => {
+            out.complain(&format!("Error: Domain '{name}' does not exist."));
+            exit::GUEST_OTHER
+        }
+        Failure::Code(exit::FAILED, text) => machine_failed(&text, dir, out),
+        Failure::Code(code, text) => {
+            out.complain(&format!("Error: {text}"));
+            code
+        }
+        Failure::Silent(code) => code,
+        Failure::Interrupted => exit::by_signal(SIGINT),
+        Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::OK,
+        Failure::Output(error) => {
+            out.complain(&format!("Error: {error}"));
+            exit::FAILED
+        }
+    }
+}
+
+fn machine_failed(text: &str, dir: &LabDir, out: &mut Output) -> u8 {
+    out.complain(&format!("Error: {text}; {}\n{}", how_it_ended(dir), tails(dir)));
+    exit::MACHINE
+}
+
+/// Removes what runs before this one left when they were killed.
+fn sweep() {
+    for dir in LabDir::all() {
+        let is_old_run = dir.name().to_string().starts_with("run-") && !dir.is_running();
+        if is_old_run && let Ok(Some(_lock)) = dir.lock() {
+            let _ = down::end(&dir, false);
+        }
+    }
+}

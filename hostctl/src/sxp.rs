@@ -1,0 +1,181 @@
+//! S-expressions as xend printed them.
+
+/// A value of an S-expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sxp {
+    /// A word or a text; quoted where it has to be.
+    Text(String),
+    /// A number, printed in decimal.
+    Int(i64),
+    /// A number with a fraction, printed with at most twelve significant digits.
+    Float(f64),
+    /// A list.
+    List(Vec<Sxp>),
+}
+
+/// The width that output is broken at.
+const WIDTH: usize = 80;
+
+impl Sxp {
+    /// `(key value)`.
+    pub fn pair(key: &str, value: impl Into<Sxp>) -> Sxp {
+        Sxp::List(vec![key.into(), value.into()])
+    }
+
+    /// The form on one line.
+    pub fn flat(&self) -> String {
+        match self {
+            Sxp::Text(text) => atom(text),
+            Sxp::Int(number) => number.to_string(),
+            Sxp::Float(number) => float(*number),
+            Sxp::List(items) => {
+                let items: Vec<String> = items.iter().map(Sxp::flat).collect();
+                format!("({})", items.join(" "))
+            }
+        }
+    }
+
+    /// The form as lines of at most 80 columns where that is possible, with a newline at the end.
+    pub fn pretty(&self) -> String {
+        let mut out = String::new();
+        self.write(0, &mut out);
+        out.push('\n');
+        out
+    }
+
+    /// Writes the form that begins at column `indent`.
+    fn write(&self, indent: usize, out: &mut String) {
+        let flat = self.flat();
+        match self {
+            Sxp::List(items) if indent + flat.len() > WIDTH && !items.is_empty() => {
+                out.push('(');
+                for (number, item) in items.iter().enumerate() {
+                    if number > 0 {
+                        out.push('\n');
+                        out.push_str(&" ".repeat(indent + 4));
+                    }
+                    item.write(if number == 0 { indent + 1 } else { indent + 4 }, out);
+                }
+                out.push('\n');
+                out.push_str(&" ".repeat(indent));
+                out.push(')');
+            }
+            _ => out.push_str(&flat),
+        }
+    }
+}
+
+impl From<&str> for Sxp {
+    fn from(text: &str) -> Sxp {
+        Sxp::Text(text.into())
+    }
+}
+
+impl From<String> for Sxp {
+    fn from(text: String) -> Sxp {
+        Sxp::Text(text)
+    }
+}
+
+impl From<i64> for Sxp {
+    fn from(number: i64) -> Sxp {
+        Sxp::Int(number)
+    }
+}
+
+impl From<f64> for Sxp {
+    fn from(number: f64) -> Sxp {
+        Sxp::Float(number)
+    }
+}
+
+impl From<Vec<Sxp>> for Sxp {
+    fn from(items: Vec<Sxp>) -> Sxp {
+        Sxp::List(items)
+    }
+}
+
+/// A text, bare where the reader takes it so, else in quotes.
+fn atom(text: &str) -> String {
+    let is_bare = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:/~".contains(c));
+    if is_bare || text == "@" {
+        return text.to_owned();
+    }
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    let mut out = String::from(quote);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\\' => out.push_str("\\\\"),
+            c if c == quote => out.extend(['\\', c]),
+            c if (c as u32) < 0x20 || c == '\x7f' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push(quote);
+    out
+}
+
+/// Twelve significant digits at most, at least one after the point.
+fn float(number: f64) -> String {
+    let whole_digits = format!("{:.0}", number.abs().trunc()).len();
+    let text = format!("{:.*}", 12usize.saturating_sub(whole_digits).max(1), number);
+    let text = text.trim_end_matches('0');
+    if text.ends_with('.') { format!("{text}0") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted_only_where_the_reader_needs_it() {
+        for (text, printed) in [
+            ("guest1", "guest1"),
+            ("-b----", "-b----"),
+            ("/boot/vmlinuz-6.1", "/boot/vmlinuz-6.1"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", "\"it's\""),
+            ("'\"", "'\\'\"'"),
+            ("a\nb", "'a\\nb'"),
+        ] {
+            assert_eq!(Sxp::from(text).flat(), printed);
+        }
+    }
+
+    #[test]
+    fn floats_print_as_xend_printed_them() {
+        for (number, printed) in [
+            (3.5, "3.5"),
+            (0.0, "0.0"),
+            (1234567890.12, "1234567890.12"),
+            (7.123456789012345, "7.12345678901"),
+        ] {
+            assert_eq!(Sxp::from(number).flat(), printed);
+        }
+    }
+
+    #[test]
+    fn a_list_that_does_not_fit_is_broken_after_every_element() {
+        let long = Sxp::List(vec![
+            "domain".into(),
+            Sxp::pair("name", "guest1"),
+            Sxp::List(vec![
+                "image".into(),
+                Sxp::pair(
+                    "args",
+                    "root=/dev/xvda1 ro ip=dhcp quiet splash".to_owned() + " single console=hvc0 apic",
+                ),
+            ]),
+            Sxp::pair("status", 0i64),
+        ]);
+        assert_eq!(
+            long.pretty(),
+            "(domain\n    (name guest1)\n    (image\n        (args 'root=/dev/xvda1 ro ip=dhcp quiet splash single console=hvc0 apic')\n    )\n    (status 0)\n)\n"
+        );
+        assert_eq!(Sxp::pair("name", "x").pretty(), "(name x)\n");
+    }
+}

@@ -1,0 +1,401 @@
+//! Every command that xm ever had: how many words it takes, how it is used, what it does, and whether it is here.
+//!
+//! The table is the one source for lookup, word counts, help and usage; a release that adds a command changes
+//! its row from `None` to the function.
+
+use crate::xm::failure::Failure;
+use crate::xm::{Context, console, create, dmesg, info, lifecycle, list, names, uptime};
+
+/// How many words a command takes after its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// The command looks itself.
+    Any,
+    /// This many.
+    Exactly(usize),
+    /// From so many to so many.
+    Between(usize, usize),
+}
+
+/// Runs a command on its words.
+pub type Run = fn(&mut Context<'_>, &[String]) -> Result<(), Failure>;
+
+/// A command's row.
+pub struct Command {
+    /// Its name.
+    pub name: &'static str,
+    /// What follows the name in the usage.
+    pub synopsis: &'static str,
+    /// What it does, in a sentence.
+    pub about: &'static str,
+    /// Its options, as usage shows them.
+    pub options: &'static [(&'static str, &'static str)],
+    /// How many words it takes.
+    pub words: Words,
+    /// The command itself, where this release has it.
+    pub run: Option<Run>,
+}
+
+/// A command that is not in this release.
+const fn absent(name: &'static str, synopsis: &'static str, about: &'static str) -> Command {
+    Command { name, synopsis, about, options: &[], words: Words::Any, run: None }
+}
+
+const fn simple(
+    name: &'static str,
+    synopsis: &'static str,
+    about: &'static str,
+    words: Words,
+    run: Run,
+) -> Command {
+    Command { name, synopsis, about, options: &[], words, run: Some(run) }
+}
+
+const JSON: (&str, &str) = ("--json", "Print JSON, for programs.");
+
+/// All commands, in the order of the long help.
+pub static COMMANDS: &[Command] = &[
+    Command {
+        name: "console",
+        synopsis: "[-q|--quiet] <Domain>",
+        about: "Attach to <Domain>'s console. Ctrl-] detaches.",
+        options: &[("-q, --quiet", "Say nothing when the domain is not there or does not run.")],
+        words: Words::Between(1, 3),
+        run: Some(console::run),
+    },
+    absent("vncviewer", "[--[vncviewer-]autopass] <Domain>", "Attach to <Domain>'s VNC server."),
+    Command {
+        name: "create",
+        synopsis: "<ConfigFile> [options] [vars]",
+        about: "Create a domain from <ConfigFile> and start it.",
+        options: create::OPTIONS,
+        words: Words::Any,
+        run: Some(create::run),
+    },
+    absent("new", "<ConfigFile> [options] [vars]", "Add a domain to the managed ones, without starting it."),
+    absent("delete", "<DomainName>", "Remove a managed domain that does not run."),
+    simple(
+        "destroy",
+        "<Domain>",
+        "End a domain at once, without asking it.",
+        Words::Exactly(1),
+        lifecycle::destroy,
+    ),
+    simple("domid", "<DomainName>", "Print a domain's id.", Words::Exactly(1), names::domid),
+    simple("domname", "<DomId>", "Print a domain's name.", Words::Exactly(1), names::domname),
+    absent(
+        "dump-core",
+        "[-L|--live] [-C|--crash] [-R|--reset] <Domain> [Filename]",
+        "Dump a domain's memory.",
+    ),
+    Command {
+        name: "list",
+        synopsis: "[options] [Domain, ...]",
+        about: "List domains: all of them, or those named.",
+        options: &[
+            ("-l, --long", "Print all that is known, as SXP."),
+            (
+                "--state=<state>",
+                "Only domains in this state: all, halted, paused, running, suspended, shutdown, crashed, unknown.",
+            ),
+            JSON,
+        ],
+        words: Words::Any,
+        run: Some(list::run),
+    },
+    absent("mem-max", "<Domain> <Mem>", "Set the most memory that a domain may have."),
+    absent("mem-set", "<Domain> <Mem>", "Set the memory that a domain has now."),
+    absent("migrate", "<Domain> <Host>", "Move a domain to another machine."),
+    simple("pause", "<Domain>", "Stop a domain's processors.", Words::Exactly(1), lifecycle::pause),
+    absent("reboot", "<Domain> [-wa]", "Ask a domain to reboot."),
+    absent("rename", "<Domain> <NewDomainName>", "Give a domain another name."),
+    absent("reset", "<Domain>", "Reset a domain."),
+    absent("restore", "<CheckpointFile> [-p]", "Bring back a domain from a file."),
+    absent("resume", "<DomainName>", "Bring back a suspended managed domain."),
+    absent("save", "[-c] <Domain> <CheckpointFile>", "Save a domain to a file, to be restored later."),
+    absent("shutdown", "<Domain> [-waRH]", "Ask a domain to shut down."),
+    absent("start", "<DomainName>", "Start a managed domain."),
+    absent("suspend", "<DomainName>", "Suspend a managed domain to its file."),
+    absent("sysrq", "<Domain> <letter>", "Send a system request to a domain."),
+    absent("trigger", "<Domain> <nmi|reset|init|s3resume|power> [<VCPU>]", "Send a trigger to a domain."),
+    absent("top", "", "Watch the host and its domains."),
+    simple("unpause", "<Domain>", "Let a paused domain run.", Words::Exactly(1), lifecycle::unpause),
+    Command {
+        name: "uptime",
+        synopsis: "[-s] [Domain, ...]",
+        about: "Print how long domains have been running: all of them, or those named.",
+        options: &[("-s, --short", "Print it as uptime(1) does."), JSON],
+        words: Words::Any,
+        run: Some(uptime::run),
+    },
+    absent(
+        "usb-add",
+        "<domain> <[host:bus.addr] [host:vendor_id:product_id]>",
+        "Give a USB device to a domain.",
+    ),
+    absent(
+        "usb-del",
+        "<domain> <[host:bus.addr] [host:vendor_id:product_id]>",
+        "Take a USB device from a domain.",
+    ),
+    absent("domstate", "<domain> ", "Print a domain's state."),
+    absent("vcpu-list", "[Domain, ...]", "List domains' virtual processors."),
+    absent(
+        "vcpu-pin",
+        "<Domain> <VCPU|all> <CPUs|all>",
+        "Set the processors that a virtual processor may run on.",
+    ),
+    absent("vcpu-set", "<Domain> <vCPUs>", "Set how many virtual processors a domain has."),
+    absent("debug-keys", "<Keys>", "Send debug keys to the hypervisor."),
+    Command {
+        name: "dmesg",
+        synopsis: "[-c|--clear]",
+        about: "Print the hypervisor's messages.",
+        options: &[("-c, --clear", "Clear them afterwards."), JSON],
+        words: Words::Between(0, 1),
+        run: Some(dmesg::run),
+    },
+    Command {
+        name: "info",
+        synopsis: "[-c|--config] [-n|--numa]",
+        about: "Print what the machine and its hypervisor are.",
+        options: &[
+            ("-c, --config", "Print how hostctl reaches the machine instead."),
+            ("-n, --numa", "Add the topology of processors and memory."),
+            JSON,
+        ],
+        words: Words::Between(0, 1),
+        run: Some(info::run),
+    },
+    absent("log", "", "Print the control domain's log."),
+    absent("serve", "", "Pass on another program's calls to the control domain."),
+    absent("sched-credit2", "[-d <Domain> [-w[=WEIGHT]]]", "Get or set parameters of the credit2 scheduler."),
+    absent(
+        "sched-credit",
+        "[-d <Domain> [-w[=WEIGHT]|-c[=CAP]]]",
+        "Get or set parameters of the credit scheduler.",
+    ),
+    absent("sched-sedf", "<Domain> [options]", "Get or set parameters of the sedf scheduler."),
+    absent(
+        "block-attach",
+        "<Domain> <BackDev> <FrontDev> <Mode> [BackDomain]",
+        "Give a domain a new block device.",
+    ),
+    absent("block-detach", "<Domain> <DevId> [-f|--force]", "Take a block device from a domain."),
+    absent("block-list", "<Domain> [--long]", "List a domain's block devices."),
+    absent(
+        "block-configure",
+        "<Domain> <BackDev> <FrontDev> <Mode> [BackDomain]",
+        "Change a domain's block device.",
+    ),
+    absent(
+        "network-attach",
+        "<Domain> [type=<type>] [mac=<mac>] [bridge=<bridge>] [ip=<ip>] [script=<script>] [backend=<BackDomain>] [vifname=<name>] [rate=<rate>] [model=<model>][accel=<accel>]",
+        "Give a domain a new network interface.",
+    ),
+    absent("network-detach", "<Domain> <DevId|mac> [-f|--force]", "Take a network interface from a domain."),
+    absent("network-list", "<Domain> [--long]", "List a domain's network interfaces."),
+    absent("network2-attach", "<Domain> [vars]", "Give a domain a new netchannel2 interface."),
+    absent("network2-detach", "<Domain> <DevId>", "Take a netchannel2 interface from a domain."),
+    absent("network2-list", "<Domain>", "List a domain's netchannel2 interfaces."),
+    absent("vtpm-list", "<Domain> [--long]", "List a domain's virtual TPMs."),
+    absent(
+        "pci-attach",
+        "[-o|--options=<opt>] <Domain> <domain:bus:slot.func> [virtual slot]",
+        "Give a PCI device to a domain.",
+    ),
+    absent("pci-detach", "<Domain> <domain:bus:slot.func>", "Take a PCI device from a domain."),
+    absent("pci-list", "<Domain>", "List a domain's PCI devices."),
+    absent("pci-list-assignable-devices", "", "List the PCI devices that can be given away."),
+    absent(
+        "scsi-attach",
+        "<Domain> <PhysDevice> <VirtDevice> [BackDomain]",
+        "Give a SCSI device to a domain.",
+    ),
+    absent("scsi-detach", "<Domain> <VirtDevice>", "Take a SCSI device from a domain."),
+    absent("scsi-list", "<Domain> [--long]", "List a domain's SCSI devices."),
+    absent("usb-attach", "<Domain> <DevId> <PortNumber> <BusId>", "Give a USB device to a domain."),
+    absent("usb-detach", "<Domain> <DevId> <PortNumber>", "Take a USB device from a domain."),
+    absent("usb-list", "<Domain>", "List a domain's USB devices."),
+    absent("usb-list-assignable-devices", "", "List the USB devices that can be given away."),
+    absent("usb-hc-create", "<Domain> <USBSpecVer> <NumberOfPorts>", "Give a domain a USB host controller."),
+    absent("usb-hc-destroy", "<Domain> <DevId>", "Take a USB host controller from a domain."),
+    absent("vnet-list", "[-l|--long]", "List virtual networks."),
+    absent("vnet-create", "<ConfigFile>", "Create a virtual network."),
+    absent("vnet-delete", "<VnetId>", "Delete a virtual network."),
+    absent("setpolicy", "<policytype> <policyfile> [options]", "Set the security policy."),
+    absent("labels", "[policy] [type=dom|res|any]", "List the labels of the security policy."),
+    absent(
+        "addlabel",
+        "<label> {dom <ConfigFile>|res <resource>|mgt <managed domain>} [<policy>]",
+        "Give a label.",
+    ),
+    absent("rmlabel", "{dom <ConfigFile>|res <Resource>|mgt<managed domain>}", "Remove a label."),
+    absent("getlabel", "{dom <ConfigFile>|res <Resource>|mgt <managed domain>}", "Print a label."),
+    absent("dry-run", "<ConfigFile>", "Try whether a domain may use its resources."),
+    absent("resources", "", "List labelled resources."),
+    absent("dumppolicy", "", "Print the hypervisor's security policy."),
+    absent("resetpolicy", "", "Set the security policy back to the default."),
+    absent("getpolicy", "[options]", "Print the security policy that is set."),
+    absent("getenforce", "", "Print whether the security policy is enforced."),
+    absent(
+        "setenforce",
+        "[ (Enforcing|1) | (Permissive|0) ]",
+        "Set whether the security policy is enforced.",
+    ),
+    absent("tmem-list", "[-l|--long] [<Domain>|-a|--all]", "List pools of transcendent memory."),
+    absent("tmem-thaw", "[<Domain>|-a|--all]", "Thaw pools of transcendent memory."),
+    absent("tmem-freeze", "[<Domain>|-a|--all]", "Freeze pools of transcendent memory."),
+    absent("tmem-destroy", "[<Domain>|-a|--all]", "Destroy pools of transcendent memory."),
+    absent(
+        "tmem-set",
+        "[<Domain>|-a|--all] [weight=<weight>] [cap=<cap>] [compress=<compress>]",
+        "Set up transcendent memory.",
+    ),
+    absent("tmem-freeable", "", "Print how much transcendent memory could be freed."),
+    absent(
+        "tmem-shared-auth",
+        "[<Domain>|-a|--all] [--uuid=<uuid>] [--auth=<0|1>]",
+        "Permit a shared pool of transcendent memory.",
+    ),
+    absent("cpupool-create", "<ConfigFile> [vars]", "Create a pool of processors."),
+    absent("cpupool-new", "<ConfigFile> [vars]", "Add a pool to the managed ones, without starting it."),
+    absent("cpupool-start", "<CPU Pool>", "Start a managed pool of processors."),
+    absent("cpupool-list", "[<CPU Pool>] [-l|--long] [-c|--cpus]", "List pools of processors."),
+    absent("cpupool-destroy", "<CPU Pool>", "End a pool of processors."),
+    absent("cpupool-delete", "<CPU Pool>", "Remove a managed pool that is not active."),
+    absent("cpupool-cpu-add", "<CPU Pool> <CPU nr>", "Add a processor to a pool."),
+    absent("cpupool-cpu-remove", "<CPU Pool> <CPU nr>", "Take a processor from a pool."),
+    absent("cpupool-migrate", "<Domain> <CPU Pool>", "Move a domain into a pool."),
+    absent("shell", "", "Read commands and run them."),
+    // The last ones have no line in the help, as in xm: no description.
+    absent("event-monitor", "", ""),
+    absent("network-new", "", ""),
+    absent("network-del", "", ""),
+    absent("network-show", "", ""),
+];
+
+/// The commands of the short help, in its order.
+pub static COMMON: &[&str] = &[
+    "console",
+    "vncviewer",
+    "create",
+    "new",
+    "delete",
+    "destroy",
+    "dump-core",
+    "help",
+    "list",
+    "mem-set",
+    "migrate",
+    "pause",
+    "reboot",
+    "reset",
+    "restore",
+    "resume",
+    "save",
+    "shell",
+    "shutdown",
+    "start",
+    "suspend",
+    "top",
+    "unpause",
+    "uptime",
+    "usb-add",
+    "usb-del",
+    "domstate",
+    "vcpu-set",
+];
+
+/// What `help` does, for the lists of commands.
+pub const HELP_ABOUT: &str = "Print all commands.";
+
+/// Old names of commands, and their new ones.
+static ALIASES: &[(&str, &str)] = &[
+    ("balloon", "mem-set"),
+    ("set-vcpus", "vcpu-set"),
+    ("vif-list", "network-list"),
+    ("vbd-create", "block-attach"),
+    ("vbd-destroy", "block-detach"),
+    ("vbd-list", "block-list"),
+    ("pool-create", "cpupool-create"),
+    ("pool-new", "cpupool-new"),
+    ("pool-start", "cpupool-start"),
+    ("pool-list", "cpupool-list"),
+    ("pool-destroy", "cpupool-destroy"),
+    ("pool-delete", "cpupool-delete"),
+    ("pool-cpu-add", "cpupool-cpu-add"),
+    ("pool-cpu-remove", "cpupool-cpu-remove"),
+    ("pool-migrate", "cpupool-migrate"),
+];
+
+/// What a word means as a command.
+pub enum Found {
+    /// A command, by its name or a unique beginning.
+    Command(&'static Command),
+    /// A command by an old name.
+    Deprecated(&'static Command),
+    /// `help`.
+    Help,
+}
+
+/// Looks a word up: exact name, old name, `help`, unique beginning of more than one letter.
+pub fn find(word: &str) -> Option<Found> {
+    if let Some(command) = by_name(word) {
+        return Some(Found::Command(command));
+    }
+    if let Some((_, new)) = ALIASES.iter().find(|(old, _)| *old == word) {
+        return by_name(new).map(Found::Deprecated);
+    }
+    if word == "help" {
+        return Some(Found::Help);
+    }
+    let mut fitting = COMMANDS.iter().filter(|command| word.len() > 1 && command.name.starts_with(word));
+    match (fitting.next(), fitting.next()) {
+        (Some(one), None) => Some(Found::Command(one)),
+        _ => None,
+    }
+}
+
+/// The command of exactly this name.
+pub fn by_name(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of(word: &str) -> Option<&'static str> {
+        find(word).map(|found| match found {
+            Found::Command(command) | Found::Deprecated(command) => command.name,
+            Found::Help => "help",
+        })
+    }
+
+    #[test]
+    fn a_command_is_found_by_name_old_name_and_unique_beginning() {
+        for (word, name) in [
+            ("list", Some("list")),
+            ("li", Some("list")),
+            ("l", None),
+            ("dom", None),
+            ("domi", Some("domid")),
+            ("cre", Some("create")),
+            ("balloon", Some("mem-set")),
+            ("pool-list", Some("cpupool-list")),
+            ("help", Some("help")),
+            ("ls", None),
+            ("zap", None),
+        ] {
+            assert_eq!(name_of(word), name, "{word}");
+        }
+    }
+
+    #[test]
+    fn every_common_command_and_every_new_name_exists() {
+        for name in COMMON.iter().filter(|name| **name != "help").chain(ALIASES.iter().map(|(_, new)| new)) {
+            assert!(by_name(name).is_some(), "{name}");
+        }
+    }
+}
