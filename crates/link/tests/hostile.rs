@@ -235,6 +235,7 @@ fn garbage() -> impl Strategy<Value = Vec<u8>> {
 #[derive(Clone, Debug)]
 enum Move {
     Garbage(Vec<u8>),
+    Records(Vec<Vec<u8>>),
     Record { skip: u8, record: Vec<u8> },
     Acks { next: u8, echo: u8, beyond: Vec<u8> },
     Hello { version: u16, answer: bool, from: Identity, to: Identity },
@@ -242,21 +243,23 @@ enum Move {
     Application(u8, u16),
 }
 
-/// Records that parse: of streams 1 to 4, and of messages.
-fn sound_record() -> impl Strategy<Value = Vec<u8>> {
-    let number = || prop_oneof![9 => 0..128u8, 1 => Just(0xffu8)];
-    let bytes = (any::<u8>(), 0..300usize).prop_map(|(byte, count)| vec![byte; count]);
-    prop_oneof![
-        4 => (0..5u8, bytes.clone()).prop_map(|(channel, bytes)| [vec![channel * 8], bytes].concat()),
-        2 => (1..5u8, number()).prop_map(|(channel, credit)| vec![channel * 8 + 2, credit & 0x7f]),
-        2 => (0..5u8, number()).prop_map(|(channel, credit)| vec![channel * 8 + 3, credit & 0x7f]),
+/// A record, or a few, that an honest peer might send: of streams 1 to 4, and of messages.
+fn sound_records() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let bytes = || (any::<u8>(), 1..300usize).prop_map(|(byte, count)| vec![byte; count]);
+    let one = prop_oneof![
+        8 => (0..5u8, bytes()).prop_map(|(channel, bytes)| [vec![channel * 8], bytes].concat()),
+        4 => (0..5u8, 0..128u8).prop_map(|(channel, credit)| vec![channel * 8 + 3, credit]),
         1 => (1..5u8).prop_map(|channel| vec![channel * 8 + 1]),
         1 => (1..5u8).prop_map(|channel| vec![channel * 8 + 4]),
-        1 => (number(), bytes.clone()).prop_map(|(more, bytes)| {
-            let total = bytes.len() as u16 + u16::from(more);
-            [vec![1, total as u8 | 0x80, (total >> 7) as u8], bytes].concat()
+        1 => (1..5u8).prop_map(|channel| vec![channel * 8 + 2, 100]),
+    ];
+    prop_oneof![
+        15 => one.prop_map(|record| vec![record]),
+        2 => (bytes(), bytes()).prop_map(|(first, second)| {
+            let total = first.len() + second.len();
+            let start = [vec![1, total as u8 | 0x80, (total >> 7) as u8], first].concat();
+            vec![start, [vec![2], second].concat()]
         }),
-        2 => bytes.prop_map(|bytes| [vec![2], bytes].concat()),
     ]
 }
 
@@ -264,15 +267,15 @@ fn moves() -> impl Strategy<Value = Move> {
     let identity = || (prop_oneof![Just(0u64), Just(KERNEL.0), Just(HOST.0), any::<u64>()], 0..3u32);
     prop_oneof![
         2 => garbage().prop_map(Move::Garbage),
-        3 => (prop_oneof![5 => Just(0u8), 1 => any::<u8>()], vec(suggestive(), 0..40))
+        1 => (prop_oneof![Just(0u8), Just(1u8), any::<u8>()], vec(suggestive(), 0..40))
             .prop_map(|(skip, record)| Move::Record { skip, record }),
-        16 => sound_record().prop_map(|record| Move::Record { skip: 0, record }),
+        40 => sound_records().prop_map(Move::Records),
         2 => (any::<u8>(), any::<u8>(), vec(any::<u8>(), 0..12))
             .prop_map(|(next, echo, beyond)| Move::Acks { next, echo, beyond }),
         1 => (prop_oneof![9 => Just(1u16), 1 => any::<u16>()], any::<bool>(), identity(), identity())
             .prop_map(|(version, answer, from, to)| Move::Hello { version, answer, from, to }),
         1 => (0..8_000_000u32).prop_map(Move::Wait),
-        4 => (0..7u8, 0..5u16).prop_map(|(what, channel)| Move::Application(what, channel)),
+        12 => (0..8u8, 0..5u16).prop_map(|(what, channel)| Move::Application(what, channel)),
     ]
 }
 
@@ -288,7 +291,8 @@ fn application(link: &mut Link, what: u8, channel: u16) {
         3 => link.stream_consumed(channel, 2000),
         4 => link.stream_close(channel),
         5 => link.stream_reset(channel),
-        _ => drop(link.poll_event()),
+        6 => drop(link.poll_event()),
+        _ => while link.poll_event().is_some() {},
     }
 }
 
@@ -302,16 +306,19 @@ struct Peer {
 }
 
 impl Peer {
+    fn send(&mut self, link: &mut Link, skip: u8, record: &[u8]) {
+        self.number = self.number.wrapping_add(1);
+        let sequence = self.sequence.wrapping_add(skip);
+        self.sequence = self.sequence.wrapping_add((skip == 0).into());
+        let frame = raw::data(HOST, self.us, self.next, sequence, self.number, record);
+        link.receive(&raw::on_line(&frame), self.now);
+    }
+
     fn make(&mut self, link: &mut Link, this: &Move) {
         match this {
             Move::Garbage(bytes) => link.receive(bytes, self.now),
-            Move::Record { skip, record } => {
-                self.number = self.number.wrapping_add(1);
-                let sequence = self.sequence.wrapping_add(*skip);
-                self.sequence = self.sequence.wrapping_add((*skip == 0).into());
-                let frame = raw::data(HOST, self.us, self.next, sequence, self.number, record);
-                link.receive(&raw::on_line(&frame), self.now);
-            }
+            Move::Records(records) => records.iter().for_each(|record| self.send(link, 0, record)),
+            Move::Record { skip, record } => self.send(link, *skip, record),
             Move::Acks { next, echo, beyond } => {
                 let mut frame = raw::data(HOST, self.us, *next, 0, 0, &[]);
                 frame.truncate(3);
@@ -336,6 +343,10 @@ impl Peer {
             if let Some(us) = heard.who.take() {
                 self.us = us;
                 (self.sequence, self.next) = (0, 0);
+                for channel in 1..5 {
+                    self.send(link, 0, &[channel * 8 + 2, 100]);
+                    application(link, 0, channel.into());
+                }
             } else if link.is_up() {
                 return;
             }

@@ -95,3 +95,52 @@ impl<Id: Copy + Ord, T> Pending<Id, T> {
         self.calls.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{BootId, Violation};
+
+    fn three() -> Pending<u64, char> {
+        let mut pending = Pending::new();
+        for (id, waiter) in [(9, 'a'), (3, 'b'), (5, 'c')] {
+            assert_eq!(pending.insert(id, alloc::vec![id as u8], waiter), None);
+        }
+        pending
+    }
+
+    #[test]
+    fn an_answer_reaches_its_waiter_once() {
+        let mut pending = three();
+        assert_eq!(pending.answered(3), Some('b'));
+        assert_eq!(pending.answered(3), None);
+        assert_eq!(pending.len(), 2);
+    }
+
+    #[test]
+    fn requests_are_repeated_in_the_order_of_asking() {
+        assert_eq!(three().resend(), [[9], [3], [5]]);
+    }
+
+    #[test]
+    fn a_restart_fails_all_and_a_lost_line_none() {
+        let mut pending = three();
+        assert_eq!(pending.fail(&DownReason::Lost), []);
+        assert_eq!(pending.fail(&DownReason::PeerReset), []);
+        let restarted = DownReason::PeerRestarted { old: BootId::new(1), new: BootId::new(2) };
+        assert_eq!(pending.fail(&restarted), [(9, 'a'), (3, 'b'), (5, 'c')]);
+        assert!(pending.is_empty());
+    }
+
+    #[test]
+    fn a_request_that_breaks_every_session_is_given_up() {
+        let mut pending = three();
+        let broken = DownReason::Protocol(Violation::Malformed);
+        for _ in 1..Pending::<u64, char>::MAX_SENT {
+            assert_eq!(pending.fail(&broken), []);
+            pending.resend();
+        }
+        assert_eq!(pending.fail(&DownReason::Lost), []);
+        assert_eq!(pending.fail(&broken).len(), 3);
+    }
+}

@@ -107,9 +107,10 @@ impl<Id: Copy + Ord> ReplyCache<Id> {
         let Some(state) = self.calls.get_mut(&id) else { return Finish::Send };
         let State::Running { wanted } = *state else { return Finish::Keep };
         self.running -= 1;
-        *state = State::Done(Some(reply.to_vec()));
+        let kept = (reply.len() <= self.max_bytes).then(|| reply.to_vec());
+        self.bytes += kept.as_ref().map_or(0, Vec::len);
+        *state = State::Done(kept);
         self.answered.push_back(id);
-        self.bytes += reply.len();
         self.shrink();
         if wanted { Finish::Send } else { Finish::Keep }
     }
@@ -153,5 +154,89 @@ impl<Id: Copy + Ord> ReplyCache<Id> {
             }
             self.stripped = self.stripped.saturating_sub(1);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache() -> ReplyCache<u64> {
+        ReplyCache::new(2, 4, 10)
+    }
+
+    #[test]
+    fn a_request_that_runs_is_not_run_twice_and_its_answer_is_repeated_afterwards() {
+        let mut cache = cache();
+        assert_eq!(cache.begin(1), Begin::Run);
+        assert_eq!(cache.begin(1), Begin::Running);
+        assert_eq!(cache.finish(1, b"done"), Finish::Send);
+        assert_eq!(cache.begin(1), Begin::Done(b"done"));
+        assert_eq!(cache.nr_running(), 0);
+    }
+
+    #[test]
+    fn an_answer_that_had_to_make_room_is_known_to_be_forgotten() {
+        let mut cache = cache();
+        for id in 1..=3 {
+            assert_eq!(cache.begin(id), Begin::Run);
+            cache.finish(id, b"12345");
+        }
+        assert_eq!(cache.begin(1), Begin::Forgotten);
+        assert_eq!(cache.begin(2), Begin::Done(b"12345"));
+        assert_eq!(cache.begin(3), Begin::Done(b"12345"));
+    }
+
+    #[test]
+    fn an_answer_larger_than_all_room_drives_out_no_other() {
+        let mut cache = cache();
+        cache.begin(1);
+        cache.finish(1, b"small");
+        cache.begin(2);
+        cache.finish(2, &[0; 11]);
+        assert_eq!(cache.begin(1), Begin::Done(b"small"));
+        assert_eq!(cache.begin(2), Begin::Forgotten);
+    }
+
+    #[test]
+    fn only_so_many_ids_are_remembered() {
+        let mut cache = cache();
+        for id in 0..1000 {
+            assert_eq!(cache.begin(id), Begin::Run);
+            cache.finish(id, &[0; 3]);
+        }
+        assert!(cache.calls.len() <= 4 && cache.answered.len() <= 4 && cache.bytes <= 10);
+        assert_eq!(cache.begin(996), Begin::Forgotten);
+        assert_eq!(cache.begin(999), Begin::Done(&[0; 3]));
+    }
+
+    #[test]
+    fn calls_beyond_the_bound_are_refused_until_one_is_done() {
+        let mut cache = cache();
+        cache.begin(1);
+        cache.begin(2);
+        assert_eq!(cache.begin(3), Begin::Busy { limit: 2 });
+        cache.finish(1, b"");
+        assert_eq!(cache.begin(3), Begin::Run);
+    }
+
+    #[test]
+    fn an_answer_is_sent_only_to_a_session_that_asked() {
+        let mut cache = cache();
+        cache.begin(1);
+        cache.begin(2);
+        cache.session_ended();
+        assert_eq!(cache.begin(2), Begin::Running);
+        assert_eq!(cache.finish(1, b"one"), Finish::Keep);
+        assert_eq!(cache.finish(2, b"two"), Finish::Send);
+        assert_eq!(cache.begin(1), Begin::Done(b"one"));
+    }
+
+    #[test]
+    fn a_released_call_runs_again() {
+        let mut cache = cache();
+        cache.begin(1);
+        assert_eq!(cache.release(1), Finish::Send);
+        assert_eq!(cache.begin(1), Begin::Run);
     }
 }
