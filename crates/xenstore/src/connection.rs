@@ -10,10 +10,12 @@ use crate::transaction::Transaction;
 use crate::watch::WatchId;
 use crate::wire::{MessageType, encode};
 
-/// The events that wait for a connection, at most. See [`Connection::push`] for what comes then.
+/// The events that wait for a connection, at most. See [`Client::push`] for what comes then.
 pub(crate) const QUEUE_MAX: usize = 64;
-/// The same for the control domain's own, which may watch everything.
-pub(crate) const CONTROL_QUEUE_MAX: usize = 4096;
+/// The bytes of their paths, at most, unless it is one event.
+const QUEUE_BYTES: usize = 16 << 10;
+/// As [`QUEUE_MAX`], for the control domain's own, which may watch everything.
+pub(crate) const CONTROL_QUEUE_MAX: usize = 1024;
 
 /// One connection to the store, from [`crate::Store::connect`] on. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,25 +38,27 @@ impl WatchEvent {
 }
 
 #[derive(Debug)]
-pub(crate) struct Connection {
+pub(crate) struct Client {
     pub(crate) party: Party,
     pub(crate) watches: Vec<WatchId>,
     pub(crate) transactions: BTreeMap<u32, Transaction>,
     next_transaction: u32,
     queue: VecDeque<(WatchId, Arc<str>)>,
     queue_max: usize,
+    queue_bytes: usize,
     waker: Option<Waker>,
 }
 
-impl Connection {
+impl Client {
     pub(crate) fn new(party: Party, queue_max: usize) -> Self {
-        Connection {
+        Client {
             party,
             watches: Vec::new(),
             transactions: BTreeMap::new(),
             next_transaction: 1,
             queue: VecDeque::new(),
             queue_max,
+            queue_bytes: 0,
             waker: None,
         }
     }
@@ -75,8 +79,10 @@ impl Connection {
         if self.queue.iter().any(|(other, waits)| *other == watch && waits == path) {
             return true;
         }
-        let has_room = self.queue.len() < self.queue_max;
+        let fits = self.queue.is_empty() || self.queue_bytes + path.len() <= QUEUE_BYTES;
+        let has_room = self.queue.len() < self.queue_max && fits;
         if has_room {
+            self.queue_bytes += path.len();
             self.queue.push_back((watch, path.clone()));
         }
         self.wake();
@@ -84,17 +90,25 @@ impl Connection {
     }
 
     pub(crate) fn pop(&mut self) -> Option<(WatchId, Arc<str>)> {
-        self.queue.pop_front()
+        let event = self.queue.pop_front()?;
+        self.queue_bytes -= event.1.len();
+        Some(event)
     }
 
     /// Drops the watch's events that wait.
     pub(crate) fn forget(&mut self, watch: WatchId) {
         self.watches.retain(|other| *other != watch);
-        self.queue.retain(|(other, _)| *other != watch);
+        let bytes = &mut self.queue_bytes;
+        self.queue.retain(|(other, path)| {
+            let stays = *other != watch;
+            *bytes -= if stays { 0 } else { path.len() };
+            stays
+        });
     }
 
     pub(crate) fn clear_events(&mut self) {
         self.queue.clear();
+        self.queue_bytes = 0;
     }
 
     /// Whoever polled last is told when there is an event, or when the connection is closed.

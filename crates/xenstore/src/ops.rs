@@ -73,7 +73,7 @@ pub(crate) fn find<'t>(
     who: &Caller,
     path: &StorePath,
     needed: Access,
-) -> Result<&'t Node, Error> {
+) -> Result<&'t Arc<Node>, Error> {
     let Nearest { node, is_whole, .. } = tree.nearest(path.as_str());
     match (node.perms.allows(who, needed), is_whole) {
         (true, true) => Ok(node),

@@ -87,6 +87,8 @@ pub async fn serve(mut conn: impl Connection, who: DomId, store: &SharedStore) -
             Some(Broken::Reconnect) => {
                 store.borrow_mut().reset(id);
                 conn.restart();
+                // A guest that asks for this without end has its turns like everybody.
+                give_way().await;
             }
             Some(broken) => {
                 store.borrow_mut().disconnect(id);

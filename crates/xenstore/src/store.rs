@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 use ring::layout::xenstore::{FEATURE_ERROR, FEATURE_RECONNECTION, FEATURE_WATCHDEPTH};
 use xen_abi::DomId;
 
-use crate::connection::{CONTROL_QUEUE_MAX, ConnId, Connection, QUEUE_MAX, WatchEvent};
+use crate::connection::{CONTROL_QUEUE_MAX, Client, ConnId, QUEUE_MAX, WatchEvent};
 use crate::domain::{Domains, Ledger};
 use crate::node::Node;
 use crate::ops::{Change, Desk, Op};
@@ -34,7 +34,7 @@ pub struct Store {
     pub(crate) tree: Tree,
     pub(crate) generation: u64,
     pub(crate) domains: Domains,
-    pub(crate) conns: BTreeMap<ConnId, Connection>,
+    pub(crate) conns: BTreeMap<ConnId, Client>,
     pub(crate) watches: Watches,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     pub(crate) special: [(&'static str, Perms); 2],
@@ -217,7 +217,7 @@ impl Store {
     fn open_connection(&mut self, party: Party, queue_max: usize) -> ConnId {
         let id = ConnId(self.next_conn);
         self.next_conn += 1;
-        self.conns.insert(id, Connection::new(party, queue_max));
+        self.conns.insert(id, Client::new(party, queue_max));
         id
     }
 

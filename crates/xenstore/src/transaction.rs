@@ -1,37 +1,30 @@
-//! Transactions: a snapshot to work on, and what it takes to tell whether the work still fits at the end.
+//! Transactions: a snapshot to work on, and a record of what was asked and answered.
 //!
-//! At its end a transaction commits if nothing else changed the store meanwhile. Otherwise everything it read must still read
-//! the same, everything it is to change must be as it was, and its operations must all succeed once more on today's
-//! tree. Two transactions that make different nodes in the same directory, which upstream's C server sets against each
-//! other, both commit.
+//! The rule at the end: if nothing else changed the store meanwhile, the work is committed as it is. Otherwise everything is
+//! done again on today's store, and committed if each request would be answered as it was, and each node to be changed is as it was
+//! before; else the answer is `EAGAIN`. So transactions conflict only where they really do: two that make
+//! different nodes in the same directory, which upstream's C server sets against each other, both commit.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::Error;
 use crate::domain::{Domains, Ledger};
 use crate::node::Node;
-use crate::ops::{Change, ChangeKind, Desk, Op};
+use crate::ops::{Change, ChangeKind, Desk, Op, find};
 use crate::path::StorePath;
-use crate::perms::Caller;
+use crate::perms::{Access, Caller};
 use crate::quota::check;
-use crate::tree::Tree;
+use crate::tree::{Tree, is_same_subtree};
 
 /// What keeping a changed path's copies costs, for each level of it.
 pub(crate) const LEVEL_COST: usize = 160;
-/// What remembering an access costs besides the path's length.
-const TOUCH_COST: usize = 64;
+/// What the record of a request costs besides what it holds.
+const STEP_COST: usize = 128;
 
-/// What of a path a transaction's outcome depends on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Touch {
-    value: bool,
-    list: bool,
-    subtree: bool,
-}
-
-/// A part of a node that a request reads. Its existence and permissions always count.
+/// A part of a node that a request reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Value,
@@ -39,15 +32,22 @@ pub(crate) enum Part {
     Perms,
 }
 
+/// One request, and what came of it.
+#[derive(Debug)]
+enum Step {
+    Read { path: StorePath, part: Part, saw: Result<Arc<Node>, Error> },
+    Change { op: Op, before: Option<Arc<Node>>, done: Result<(), Error> },
+}
+
 /// An open transaction.
 #[derive(Debug)]
 pub(crate) struct Transaction {
     base: Tree,
-    pub(crate) tree: Tree,
+    tree: Tree,
     ledger: Ledger,
     changes: Vec<Change>,
-    ops: Vec<Op>,
-    touched: BTreeMap<Box<str>, Touch>,
+    steps: Vec<Step>,
+    touched: BTreeSet<Box<str>>,
     /// What it costs its domain's memory quota at the moment.
     pub(crate) charged: usize,
     /// The store's count of released domains at its start.
@@ -70,8 +70,8 @@ impl Transaction {
             tree: tree.clone(),
             ledger: Ledger::default(),
             changes: Vec::new(),
-            ops: Vec::new(),
-            touched: BTreeMap::new(),
+            steps: Vec::new(),
+            touched: BTreeSet::new(),
             charged: 0,
             releases,
             is_doomed: false,
@@ -83,19 +83,18 @@ impl Transaction {
         *self = Transaction { charged: self.charged, is_doomed: true, ..Transaction::new(tree, 0) };
     }
 
-    /// Notes that `part` of `path` is about to be read.
-    pub(crate) fn touch_for_read(
+    /// Finds a node, of which `part` is to be read, in the transaction.
+    pub(crate) fn read(
         &mut self,
         who: &Caller,
         domains: &mut Domains,
         path: &StorePath,
         part: Part,
-    ) -> Result<(), Error> {
-        self.check_alive()?;
-        let touch = self.touch(who, domains, path, 0)?;
-        touch.value |= part == Part::Value;
-        touch.list |= part == Part::List;
-        Ok(())
+    ) -> Result<Arc<Node>, Error> {
+        self.charge(who, domains, path, 0)?;
+        let saw = find(&self.tree, who, path, Access::Read).cloned();
+        self.steps.push(Step::Read { path: path.clone(), part, saw: saw.clone() });
+        saw
     }
 
     /// Does `op` in the transaction.
@@ -106,19 +105,13 @@ impl Transaction {
         generation: &mut u64,
         op: Op,
     ) -> Result<(), Error> {
-        self.check_alive()?;
         let levels = op.path().names().count() + 1;
-        let cost = levels * LEVEL_COST + op.path().as_str().len() + op.payload_len();
-        let touch = self.touch(who, domains, op.path(), cost)?;
-        match &op {
-            Op::Write(..) | Op::Mkdir(_) => touch.value = true,
-            Op::Remove(_) => touch.subtree = true,
-            Op::SetPerms(..) => {}
-        }
+        self.charge(who, domains, op.path(), levels * LEVEL_COST + op.payload_len())?;
+        let before = self.tree.get(op.path().as_str()).cloned();
         let Transaction { tree, ledger, changes, .. } = self;
-        Desk { tree, ledger, changes, domains, generation }.apply(who, &op)?;
-        self.ops.push(op);
-        Ok(())
+        let done = Desk { tree, ledger, changes, domains, generation }.apply(who, &op);
+        self.steps.push(Step::Change { op, before, done });
+        done
     }
 
     /// Commits onto `current`.
@@ -133,9 +126,14 @@ impl Transaction {
         current: &Tree,
         releases: u64,
     ) -> Result<Outcome, Error> {
-        self.check_alive()?;
-        if !self.base.is_same(current) || self.releases != releases {
-            self.check_conflicts(current)?;
+        if self.is_doomed {
+            return Err(Error::Again);
+        }
+        if self.releases != releases && self.names_domains() {
+            // The numbers in its permissions may be other domains' by now (XSA-417).
+            return Err(Error::Again);
+        }
+        if !self.base.is_same(current) {
             self.replay(who, domains, generation, current)?;
         }
         let Transaction { base, tree, ledger, changes, .. } = self;
@@ -143,40 +141,34 @@ impl Transaction {
         Ok(Outcome { tree, ledger, changes })
     }
 
-    fn check_alive(&self) -> Result<(), Error> {
-        if self.is_doomed { Err(Error::Again) } else { Ok(()) }
+    fn names_domains(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Change { op: Op::SetPerms(..), .. }))
     }
 
-    /// Notes an access, after charging for it.
-    fn touch(
+    /// Charges for one more request before it is done.
+    fn charge(
         &mut self,
         who: &Caller,
         domains: &mut Domains,
         path: &StorePath,
-        mut cost: usize,
-    ) -> Result<&mut Touch, Error> {
+        cost: usize,
+    ) -> Result<(), Error> {
+        if self.is_doomed {
+            return Err(Error::Again);
+        }
         let path = path.as_str();
-        if !self.touched.contains_key(path) {
+        let is_new = !self.touched.contains(path);
+        if is_new {
             let limit = domains.quota(who).map_or(0, |quota| quota.transaction_nodes);
             check(self.touched.len() + 1, limit)?;
-            cost += TOUCH_COST + path.len();
         }
-        if cost > 0 {
-            domains.charge_memory(who.party, cost)?;
-            self.charged += cost;
+        let cost = cost + STEP_COST + path.len() * 2;
+        domains.charge_memory(who.party, cost)?;
+        self.charged += cost;
+        if is_new {
+            self.touched.insert(path.into());
         }
-        Ok(self.touched.entry(path.into()).or_default())
-    }
-
-    fn check_conflicts(&self, current: &Tree) -> Result<(), Error> {
-        let same = self.touched.iter().all(|(path, touch)| match (self.base.get(path), current.get(path)) {
-            (None, None) => true,
-            (Some(then), Some(now)) => {
-                alloc::sync::Arc::ptr_eq(then, now) || (!touch.subtree && is_unchanged(*touch, then, now))
-            }
-            _ => false,
-        });
-        if same { Ok(()) } else { Err(Error::Again) }
+        Ok(())
     }
 
     /// Does everything once more on `current`, which becomes the base.
@@ -188,11 +180,21 @@ impl Transaction {
         current: &Tree,
     ) -> Result<(), Error> {
         let (mut tree, mut ledger, mut changes) = (current.clone(), Ledger::default(), Vec::new());
-        let mut desk =
-            Desk { tree: &mut tree, ledger: &mut ledger, changes: &mut changes, domains, generation };
-        for op in &self.ops {
-            // Each succeeded in the snapshot. What fails now does so because of what others did.
-            desk.apply(who, op).map_err(|_| Error::Again)?;
+        for step in &self.steps {
+            let is_same = match step {
+                Step::Read { path, part, saw } => {
+                    reads_the_same(*part, saw, find(&tree, who, path, Access::Read))
+                }
+                Step::Change { op, before, done } => {
+                    is_as_before(op, before.as_ref(), tree.get(op.path().as_str())) && {
+                        let (tree, ledger, changes) = (&mut tree, &mut ledger, &mut changes);
+                        Desk { tree, ledger, changes, domains, generation }.apply(who, op) == *done
+                    }
+                }
+            };
+            if !is_same {
+                return Err(Error::Again);
+            }
         }
         self.base = current.clone();
         (self.tree, self.ledger, self.changes) = (tree, ledger, changes);
@@ -200,10 +202,29 @@ impl Transaction {
     }
 }
 
-fn is_unchanged(touch: Touch, then: &Node, now: &Node) -> bool {
-    then.perms == now.perms
-        && (!touch.value || then.value() == now.value())
-        && (!touch.list || then.children().has_same_names(now.children()))
+fn reads_the_same(part: Part, then: &Result<Arc<Node>, Error>, now: Result<&Arc<Node>, Error>) -> bool {
+    match (then, now) {
+        (Ok(then), Ok(now)) if Arc::ptr_eq(then, now) => true,
+        (Ok(then), Ok(now)) => match part {
+            Part::Value => then.value() == now.value(),
+            Part::List => then.children().has_same_names(now.children()),
+            Part::Perms => then.perms == now.perms,
+        },
+        (Err(then), Err(now)) => *then == now,
+        _ => false,
+    }
+}
+
+/// Whether what `op` is to change is what it was to change: what others wrote meanwhile is not overwritten unseen.
+fn is_as_before(op: &Op, then: Option<&Arc<Node>>, now: Option<&Arc<Node>>) -> bool {
+    match (then, now) {
+        (None, None) => true,
+        (Some(then), Some(now)) => match op {
+            Op::Remove(_) => is_same_subtree(then, now),
+            _ => then.value() == now.value() && then.perms == now.perms,
+        },
+        _ => false,
+    }
 }
 
 /// The change as those see it who knew only `base`: what came and went inside the transaction never was.

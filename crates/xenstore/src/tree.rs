@@ -16,7 +16,7 @@ pub(crate) struct Tree {
 
 /// The deepest existing node on a path.
 pub(crate) struct Nearest<'a> {
-    pub(crate) node: &'a Node,
+    pub(crate) node: &'a Arc<Node>,
     /// How many of the path's names exist.
     pub(crate) depth: usize,
     /// Whether that is all of them.
@@ -103,4 +103,23 @@ pub(crate) fn walk<'a>(top: &'a Node, visit: &mut impl FnMut(&'a Node)) {
             }
         }
     }
+}
+
+/// Whether two subtrees are equal; shared parts cost nothing. Without recursion.
+pub(crate) fn is_same_subtree(a: &Arc<Node>, b: &Arc<Node>) -> bool {
+    let mut stack = alloc::vec![(a, b)];
+    while let Some((a, b)) = stack.pop() {
+        if Arc::ptr_eq(a, b) {
+            continue;
+        }
+        let is_same =
+            a.value() == b.value() && a.perms == b.perms && a.children().has_same_names(b.children());
+        if !is_same {
+            return false;
+        }
+        if !a.children().is_same(b.children()) {
+            stack.extend(a.children().iter().zip(b.children().iter()));
+        }
+    }
+    true
 }

@@ -1,0 +1,61 @@
+//! Requests that begin and end transactions.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::{Asked, OK};
+use crate::Error;
+use crate::connection::ConnId;
+use crate::quota::check;
+use crate::store::Store;
+use crate::transaction::Transaction;
+use crate::wire::one_string;
+
+impl Store {
+    pub(super) fn transaction_start(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+        if asked.tx != 0 {
+            return Err(Error::Busy);
+        }
+        if let Some(quota) = self.domains.quota(&asked.who) {
+            let usage = self.domains.get(asked.who.party.domid).map(|domain| domain.usage);
+            check(usage.map_or(0, |usage| usage.transactions) + 1, quota.transactions)?;
+        }
+        let conn = self.conns.get_mut(&asked.conn).ok_or(Error::NotFound)?;
+        let id = conn.new_transaction_id();
+        conn.transactions.insert(id, Transaction::new(&self.tree, self.releases));
+        if let Some(domain) = self.domains.get_mut(asked.who.party.domid) {
+            domain.usage.transactions += 1;
+        }
+        self.note_open(asked.conn, id);
+        Ok(format!("{id}\0").into_bytes())
+    }
+
+    pub(super) fn transaction_end(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+        let is_commit = match one_string(asked.payload)? {
+            b"T" => true,
+            b"F" => false,
+            _ => return Err(Error::Invalid),
+        };
+        let transaction = self.end_transaction(asked.conn, asked.tx).ok_or(Error::NotFound)?;
+        if is_commit {
+            let Store { tree, domains, generation, releases, .. } = self;
+            let outcome = transaction.commit(&asked.who, domains, generation, tree, *releases)?;
+            self.tree = outcome.tree;
+            self.finish(outcome.ledger, outcome.changes);
+        }
+        Ok(OK.to_vec())
+    }
+
+    /// Takes a transaction away from its connection, and its charges from its domain.
+    pub(crate) fn end_transaction(&mut self, conn_id: ConnId, id: u32) -> Option<Transaction> {
+        let conn = self.conns.get_mut(&conn_id)?;
+        let transaction = conn.transactions.remove(&id)?;
+        let party = conn.party;
+        self.domains.refund_memory(party, transaction.charged);
+        if let Some(domain) = self.domains.get_mut(party.domid) {
+            domain.usage.transactions = domain.usage.transactions.saturating_sub(1);
+        }
+        self.note_end(conn_id, id);
+        Some(transaction)
+    }
+}

@@ -1,0 +1,99 @@
+//! Requests that set and remove watches.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::{Asked, OK};
+use crate::Error;
+use crate::connection::ConnId;
+use crate::path::home;
+use crate::quota::check;
+use crate::store::Store;
+use crate::watch::{Watch, WatchId};
+use crate::wire::{decimal, strings};
+
+impl Store {
+    pub(super) fn watch_request(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+        let mut args = strings(asked.payload);
+        let (Some(path), Some(token)) = (args.next(), args.next()) else { return Err(Error::Invalid) };
+        let depth = args.next().map(decimal).transpose()?;
+        if args.next().is_some() {
+            return Err(Error::Invalid);
+        }
+        self.add_watch(asked.conn, path, token, depth)?;
+        Ok(OK.to_vec())
+    }
+
+    pub(super) fn unwatch_request(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+        let mut args = strings(asked.payload);
+        let (Some(path), Some(token), None) = (args.next(), args.next(), args.next()) else {
+            return Err(Error::Invalid);
+        };
+        self.remove_watch(asked.conn, path, token)?;
+        Ok(OK.to_vec())
+    }
+
+    pub(crate) fn add_watch(
+        &mut self,
+        conn: ConnId,
+        raw: &[u8],
+        token: &[u8],
+        depth: Option<u32>,
+    ) -> Result<(), Error> {
+        let who = self.caller(conn)?;
+        let path = self.parse_path(&who, raw)?;
+        if self.watches.find(conn, &path, token).is_some() {
+            return Err(Error::Exists);
+        }
+        let is_relative = !raw.starts_with(b"/") && !raw.starts_with(b"@");
+        let prefix_len = if is_relative { home(who.party.domid).len() + 1 } else { 0 };
+        let watch = Watch { conn, path, token: token.into(), prefix_len, depth, is_owed: false };
+        let own: Arc<str> = watch.path.as_str().into();
+        if let Some(quota) = self.domains.quota(&who) {
+            let watches = self.domains.get(who.party.domid).map_or(0, |domain| domain.usage.watches);
+            check(watches + 1, quota.watches)?;
+        }
+        self.domains.charge_memory(who.party, watch.cost())?;
+        if let Some(domain) = self.domains.get_mut(who.party.domid) {
+            domain.usage.watches += 1;
+        }
+        let id = self.watches.add(watch);
+        if let Some(conn) = self.conns.get_mut(&conn) {
+            conn.watches.push(id);
+        }
+        // A watch fires once at once: clients need not look before they wait.
+        self.queue(id, &own);
+        Ok(())
+    }
+
+    pub(crate) fn remove_watch(&mut self, conn: ConnId, raw: &[u8], token: &[u8]) -> Result<(), Error> {
+        let path = self.parse_path(&self.caller(conn)?, raw)?;
+        let id = self.watches.find(conn, &path, token).ok_or(Error::NotFound)?;
+        self.end_watch(conn, id);
+        Ok(())
+    }
+
+    pub(super) fn end_watch(&mut self, conn: ConnId, id: WatchId) {
+        let (Some(watch), Some(conn)) = (self.watches.remove(id), self.conns.get_mut(&conn)) else { return };
+        conn.forget(id);
+        let party = conn.party;
+        self.domains.refund_memory(party, watch.cost());
+        if self.domains.is_alive(party)
+            && let Some(domain) = self.domains.get_mut(party.domid)
+        {
+            domain.usage.watches = domain.usage.watches.saturating_sub(1);
+        }
+    }
+
+    pub(crate) fn end_watches(&mut self, conn: ConnId) {
+        let ids = self.conns.get(&conn).map(|conn| conn.watches.clone());
+        for id in ids.into_iter().flatten() {
+            self.end_watch(conn, id);
+        }
+    }
+
+    pub(super) fn reset_watches(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+        self.reset(asked.conn);
+        Ok(OK.to_vec())
+    }
+}

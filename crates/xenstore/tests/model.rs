@@ -1,0 +1,372 @@
+//! Random histories of several domains, transactions and watches against a naive model.
+//!
+//! The model is a map from paths to values and permissions, copied for every transaction, with no sharing and no cleverness. For commits it has the
+//! definition instead of an algorithm: when nothing else changed since the start, a commit succeeds; and whenever one
+//! succeeds, asking everything once more at that moment would have given the same answers, and leaves what is there now.
+
+mod common;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use common::{CONTROL, Reply, World, err, ok};
+use proptest::prelude::*;
+use xen_abi::DomId;
+use xenstore::wire::MessageType as Type;
+
+/// Owner and default access first.
+type Perms = Vec<(u16, char)>;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Node {
+    value: String,
+    perms: Perms,
+}
+
+type Tree = BTreeMap<String, Node>;
+
+#[derive(Clone, Debug)]
+enum Ask {
+    Read(String),
+    List(String),
+    GetPerms(String),
+    Write(String, String),
+    Mkdir(String),
+    Rm(String),
+    SetPerms(String, Perms),
+}
+
+impl Ask {
+    fn message(&self) -> (Type, Vec<u8>) {
+        let (ty, text) = match self {
+            Ask::Read(path) => (Type::READ, format!("{path}\0")),
+            Ask::List(path) => (Type::DIRECTORY, format!("{path}\0")),
+            Ask::GetPerms(path) => (Type::GET_PERMS, format!("{path}\0")),
+            Ask::Write(path, value) => (Type::WRITE, format!("{path}\0{value}")),
+            Ask::Mkdir(path) => (Type::MKDIR, format!("{path}\0")),
+            Ask::Rm(path) => (Type::RM, format!("{path}\0")),
+            Ask::SetPerms(path, perms) => (Type::SET_PERMS, format!("{path}\0{}", perm_text(perms))),
+        };
+        (ty, text.into_bytes())
+    }
+}
+
+fn perm_text(perms: &Perms) -> String {
+    perms.iter().map(|(domid, letter)| format!("{letter}{domid}\0")).collect()
+}
+
+fn parent(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some(("", _)) | None => "/".into(),
+        Some((parent, _)) => parent.into(),
+    }
+}
+
+fn is_below(path: &str, top: &str) -> bool {
+    path == top || top == "/" || path.starts_with(&format!("{top}/"))
+}
+
+fn allows(perms: &Perms, who: u16, needed: char) -> bool {
+    if who == CONTROL || perms[0].0 == who {
+        return true;
+    }
+    let named = perms[1..].iter().find(|(domid, _)| *domid == who);
+    let access = named.map_or(perms[0].1, |(_, access)| *access);
+    access == needed || access == 'b'
+}
+
+/// ENOENT or EACCES for what does not exist.
+fn missing(tree: &Tree, who: u16, path: &str, needed: char) -> String {
+    let mut above = parent(path);
+    while !tree.contains_key(&above) {
+        above = parent(&above);
+    }
+    if allows(&tree[&above].perms, who, needed) { "ENOENT".into() } else { "EACCES".into() }
+}
+
+fn see<'t>(tree: &'t Tree, who: u16, path: &str, needed: char) -> Result<&'t Node, String> {
+    match tree.get(path) {
+        Some(node) if allows(&node.perms, who, needed) => Ok(node),
+        Some(_) => Err("EACCES".into()),
+        None => Err(missing(tree, who, path, needed)),
+    }
+}
+
+fn create(tree: &mut Tree, who: u16, path: &str) {
+    if tree.contains_key(path) {
+        return;
+    }
+    let above = parent(path);
+    create(tree, who, &above);
+    let mut perms = tree[&above].perms.clone();
+    if who != CONTROL {
+        perms[0].0 = who;
+    }
+    tree.insert(path.into(), Node { value: String::new(), perms });
+}
+
+/// What the request answers, and does.
+fn ask(tree: &mut Tree, who: u16, request: &Ask) -> Reply {
+    match request {
+        Ask::Read(path) => see(tree, who, path, 'r').map(|node| node.value.clone()),
+        Ask::GetPerms(path) => see(tree, who, path, 'r').map(|node| perm_text(&node.perms)),
+        Ask::List(path) => {
+            see(tree, who, path, 'r')?;
+            let children = tree.keys().filter(|other| *other != "/" && parent(other) == *path);
+            Ok(children.map(|child| format!("{}\0", child.rsplit_once('/').unwrap().1)).collect())
+        }
+        Ask::Write(path, _) | Ask::Mkdir(path) => {
+            match see(tree, who, path, 'w') {
+                Ok(_) => {}
+                Err(error) if error == "ENOENT" => create(tree, who, path),
+                Err(error) => return Err(error),
+            }
+            if let (Ask::Write(_, value), Some(node)) = (request, tree.get_mut(path)) {
+                node.value = value.clone();
+            }
+            ok()
+        }
+        Ask::Rm(path) => {
+            match see(tree, who, path, 'w') {
+                Ok(_) => {}
+                Err(error) if error == "ENOENT" && tree.contains_key(&parent(path)) => return ok(),
+                Err(error) => return Err(error),
+            }
+            tree.retain(|other, _| !is_below(other, path));
+            ok()
+        }
+        Ask::SetPerms(path, perms) => {
+            let node = see(tree, who, path, 'w')?;
+            if who != CONTROL && node.perms[0].0 != who {
+                return err("EACCES");
+            }
+            if who != CONTROL && node.perms[0].0 != perms[0].0 {
+                return err("EPERM");
+            }
+            if let Some(node) = tree.get_mut(path) {
+                node.perms = perms.clone();
+            }
+            ok()
+        }
+    }
+}
+
+struct Transaction {
+    id: u32,
+    tree: Tree,
+    history: Vec<(Ask, Reply)>,
+    /// The store's version at its start.
+    version: usize,
+}
+
+struct Model {
+    tree: Tree,
+    transactions: BTreeMap<u16, Transaction>,
+    watches: BTreeSet<(u16, String)>,
+    version: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Ask(u16, bool, Ask),
+    Start(u16),
+    End(u16, bool),
+    Watch(u16, String),
+    Unwatch(u16, String),
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec!["a", "b", "c"]);
+    prop::collection::vec(name, 0..4)
+        .prop_map(|names| format!("/d/{}", names.join("/")))
+        .prop_map(|path| path.trim_end_matches('/').to_owned())
+}
+
+fn perms() -> impl Strategy<Value = Perms> {
+    prop::collection::vec((0u16..4, prop::sample::select(vec!['n', 'r', 'w', 'b'])), 1..4)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let ask = prop_oneof![
+        3 => path().prop_map(Ask::Read),
+        2 => path().prop_map(Ask::List),
+        1 => path().prop_map(Ask::GetPerms),
+        5 => (path(), "[xyz]{0,2}").prop_map(|(path, value)| Ask::Write(path, value)),
+        2 => path().prop_map(Ask::Mkdir),
+        2 => path().prop_map(Ask::Rm),
+        2 => (path(), perms()).prop_map(|(path, perms)| Ask::SetPerms(path, perms)),
+    ];
+    prop_oneof![
+        12 => (0u16..4, any::<bool>(), ask).prop_map(|(who, inside, ask)| Step::Ask(who, inside, ask)),
+        2 => (0u16..4).prop_map(Step::Start),
+        2 => (0u16..4, prop::bool::weighted(0.8)).prop_map(|(who, commit)| Step::End(who, commit)),
+        1 => (0u16..4, path()).prop_map(|(who, path)| Step::Watch(who, path)),
+        1 => (0u16..4, path()).prop_map(|(who, path)| Step::Unwatch(who, path)),
+    ]
+}
+
+/// The whole store as the control domain sees it.
+fn dump(world: &mut World) -> Tree {
+    let mut tree = Tree::new();
+    let mut stack = vec!["/d".to_owned()];
+    while let Some(path) = stack.pop() {
+        let names = world.list(CONTROL, &path).unwrap();
+        stack.extend(names.split_terminator('\0').map(|name| format!("{path}/{name}")));
+        let perms = world.perms(CONTROL, &path).unwrap();
+        let perms = perms
+            .split_terminator('\0')
+            .map(|perm| (perm[1..].parse().unwrap(), perm.chars().next().unwrap()))
+            .collect();
+        let value = world.read(CONTROL, &path).unwrap();
+        tree.insert(path, Node { value, perms });
+    }
+    tree
+}
+
+fn below_d(tree: &Tree) -> Tree {
+    tree.iter()
+        .filter(|(path, _)| is_below(path, "/d"))
+        .map(|(path, node)| (path.clone(), node.clone()))
+        .collect()
+}
+
+/// Events are right if each watch whose tree changed in a way its owner may see got one, and nobody heard of what he may not know.
+fn check_events(world: &mut World, model: &Model, before: &Tree) {
+    for who in 0..4 {
+        let events: BTreeSet<String> = world.events(who).into_iter().collect();
+        for (_, watched) in model.watches.iter().filter(|(watcher, _)| *watcher == who) {
+            let paths = before.keys().chain(model.tree.keys()).collect::<BTreeSet<_>>();
+            let visible_change = paths.into_iter().any(|path| {
+                let (old, new) = (before.get(path), model.tree.get(path));
+                let may_see = [old, new].into_iter().flatten().any(|node| allows(&node.perms, who, 'r'));
+                is_below(path, watched) && old != new && may_see
+            });
+            if visible_change {
+                let heard = events.iter().any(|event| {
+                    event.strip_suffix(&format!(" {watched}")).is_some_and(|path| is_below(path, watched))
+                });
+                assert!(heard, "d{who} did not hear of a change below {watched}: {events:?}");
+            }
+        }
+        for event in &events {
+            let (path, _) = event.split_once(' ').unwrap();
+            let above = parent(path);
+            let nodes = [before.get(path), model.tree.get(path), before.get(&above), model.tree.get(&above)];
+            let may_know = nodes.into_iter().flatten().any(|node| allows(&node.perms, who, 'r'));
+            assert!(may_know, "d{who} was told of {path}");
+        }
+    }
+}
+
+fn run(steps: Vec<Step>) {
+    let mut world = World::new();
+    world.mkdir(CONTROL, "/d").unwrap();
+    world.set_perms(CONTROL, "/d", "b0").unwrap();
+    let private = |perms: Perms| Node { value: String::new(), perms };
+    let tree =
+        Tree::from([("/".to_owned(), private(vec![(0, 'n')])), ("/d".to_owned(), private(vec![(0, 'b')]))]);
+    let mut model = Model { tree, transactions: BTreeMap::new(), watches: BTreeSet::new(), version: 0 };
+    for step in steps {
+        let before = model.tree.clone();
+        match step {
+            Step::Ask(who, inside, request) => {
+                // The root of the game stays.
+                if matches!(&request, Ask::Rm(path) if path == "/d") {
+                    continue;
+                }
+                let (ty, payload) = request.message();
+                match model.transactions.get_mut(&who).filter(|_| inside) {
+                    Some(transaction) => {
+                        let expected = ask(&mut transaction.tree, who, &request);
+                        assert_eq!(world.ask(who, transaction.id, ty, &payload), expected, "{request:?}");
+                        transaction.history.push((request, expected));
+                    }
+                    None => {
+                        let expected = ask(&mut model.tree, who, &request);
+                        assert_eq!(world.ask(who, 0, ty, &payload), expected, "d{who} {request:?}");
+                        model.version += usize::from(model.tree != before || expected == ok());
+                    }
+                }
+            }
+            Step::Start(who) => {
+                if !model.transactions.contains_key(&who) {
+                    let (id, tree, version) = (world.start(who), model.tree.clone(), model.version);
+                    model.transactions.insert(who, Transaction { id, tree, history: Vec::new(), version });
+                }
+            }
+            Step::End(who, commit) => {
+                let Some(transaction) = model.transactions.remove(&who) else { continue };
+                let reply = world.end(who, transaction.id, commit);
+                if !commit {
+                    assert_eq!(reply, ok());
+                } else if reply == ok() {
+                    let mut tree = model.tree.clone();
+                    for (request, answer) in &transaction.history {
+                        assert_eq!(&ask(&mut tree, who, request), answer, "not serialisable: {request:?}");
+                    }
+                    model.tree = tree;
+                    model.version += 1;
+                } else {
+                    assert_eq!(reply, err("EAGAIN"));
+                    assert_ne!(transaction.version, model.version, "nothing happened that could conflict");
+                }
+            }
+            Step::Watch(who, path) => {
+                let expected = if model.watches.insert((who, path.clone())) { ok() } else { err("EEXIST") };
+                assert_eq!(world.watch(who, &path, &path), expected);
+                if expected == ok() {
+                    assert_eq!(world.events(who), [format!("{path} {path}")]);
+                }
+            }
+            Step::Unwatch(who, path) => {
+                let expected = if model.watches.remove(&(who, path.clone())) { ok() } else { err("ENOENT") };
+                let reply = world.ask(who, 0, Type::UNWATCH, format!("{path}\0{path}\0").as_bytes());
+                assert_eq!(reply, expected);
+            }
+        }
+        check_events(&mut world, &model, &before);
+    }
+    assert_eq!(dump(&mut world), below_d(&model.tree));
+    for (who, transaction) in std::mem::take(&mut model.transactions) {
+        assert_eq!(world.end(who, transaction.id, false), ok());
+    }
+    world.check();
+    finish(world);
+}
+
+/// After everything is gone, nothing is charged to anybody.
+fn finish(mut world: World) {
+    for domid in 1..4 {
+        assert_eq!(world.ask(domid, 0, Type::RESET_WATCHES, b"\0"), ok());
+    }
+    world.rm(CONTROL, "/d").unwrap();
+    world.rm(CONTROL, "/local").unwrap();
+    for domid in 1..4 {
+        assert_eq!(world.store.usage(DomId(domid)), Some(xenstore::Usage::default()), "d{domid}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_agrees_with_a_naive_model(steps in prop::collection::vec(step(), 1..120)) {
+        run(steps);
+    }
+}
+
+#[test]
+fn the_model_knows_a_conflict_when_it_sees_one() {
+    let write = |who, inside, path: &str, value: &str| {
+        Step::Ask(who, inside, Ask::Write(path.to_owned(), value.to_owned()))
+    };
+    let read = |who, inside, path: &str| Step::Ask(who, inside, Ask::Read(path.to_owned()));
+    run(vec![
+        Step::Watch(2, "/d".into()),
+        write(1, false, "/d/a", "x"),
+        Step::Start(1),
+        read(1, true, "/d/a"),
+        write(1, true, "/d/b", "y"),
+        write(0, false, "/d/a", "z"),
+        Step::End(1, true),
+    ]);
+}
