@@ -15,10 +15,12 @@ impl VcpuTimeInfo {
     /// Nanoseconds since the host started, at the moment when the TSC was `tsc`.
     ///
     /// A TSC before the last update (another CPU's, say) counts as the update itself: time never runs back
-    /// behind `system_time`.
+    /// behind `system_time`. The distance is taken modulo 2^64: a domain's TSC starts near 0 when the domain does, so
+    /// that the first updates lie before 0.
     #[must_use]
     pub const fn nanoseconds(&self, tsc: u64) -> u64 {
-        let delta = if tsc > self.tsc_timestamp { tsc - self.tsc_timestamp } else { 0 };
+        let delta = tsc.wrapping_sub(self.tsc_timestamp);
+        let delta = if (delta as i64) < 0 { 0 } else { delta };
         self.system_time.wrapping_add(self.scale(delta))
     }
 
@@ -83,6 +85,12 @@ mod tests {
     #[test]
     fn a_tsc_from_before_the_update_gives_the_time_of_the_update() {
         assert_eq!(two_ghz(0, 1 << 31).nanoseconds(1), 5_000_000_000);
+    }
+
+    #[test]
+    fn an_update_from_before_the_domains_tsc_began_counts_backwards() {
+        let info = VcpuTimeInfo { tsc_timestamp: 0u64.wrapping_sub(2_000), ..two_ghz(0, 1 << 31) };
+        assert_eq!(info.nanoseconds(0), 5_000_001_000);
     }
 
     #[test]
