@@ -11,11 +11,32 @@ use alloc::vec::Vec;
 
 use proto::domain::{Action, DomainConfig};
 use xen_abi::{DomId, EvtchnPort, Gfn};
+use xenstore::{Control, Perm};
 
 use crate::name::{DOMAIN_0, DomainName, Uuid};
 
 /// What is kept of a console, as xenconsoled announced it (its `console-limit` of 1,024 KiB).
 const CONSOLE_LIMIT: &str = "1048576";
+
+/// Writes nodes.
+///
+/// # Errors
+/// A path or value that the store does not take; an owner that it does not know.
+pub(crate) fn write(tree: &mut Control<'_>, nodes: &[Node]) -> Result<(), xenstore::Error> {
+    const CONTROL: DomId = DomId(0);
+    let nothing = |domid| Perm::new(domid, xenstore::Access::None);
+    for node in nodes {
+        match node.access {
+            Access::Private => tree.write_with(&node.path, &node.value, &[nothing(CONTROL)])?,
+            Access::Readable(domid) => {
+                let perms = [nothing(CONTROL), Perm::new(domid, xenstore::Access::Read)];
+                tree.write_with(&node.path, &node.value, &perms)?;
+            }
+            Access::Owned(domid) => tree.write_with(&node.path, &node.value, &[nothing(domid)])?,
+        }
+    }
+    Ok(())
+}
 
 /// Who may do what with a node; the control domain may do everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +94,8 @@ pub(crate) fn nodes(facts: &Facts<'_>) -> Vec<Node> {
     let mut tree =
         Tree { root: domain_path(facts.domid), access: Access::Readable(facts.domid), nodes: Vec::new() };
     tree.add("", "");
-    tree.add("vm", &vm_path(facts.uuid));
-    tree.add("name", facts.name.as_str());
+    let identity = identity_nodes(facts.domid, facts.name, facts.uuid, facts.config, facts.restart_count);
+    tree.nodes.extend(identity);
     tree.add("domid", &facts.domid.0.to_string());
     for (key, channel) in [("console", facts.console), ("store", facts.store)] {
         tree.add(key, "");
@@ -104,12 +125,26 @@ pub(crate) fn nodes(facts: &Facts<'_>) -> Vec<Node> {
     // subtracts it from every target. It boots with `memory_kib`, so that is what stands here.
     tree.add("memory/static-max", &facts.config.memory_kib.to_string());
     tree.add("memory/target", &facts.config.memory_kib.to_string());
-    tree.nodes.extend(vm_nodes(facts.domid, facts.name, facts.uuid, facts.config, facts.restart_count));
+    tree.nodes
+}
+
+/// The nodes that change when a domain is given another name and uuid.
+pub(crate) fn identity_nodes(
+    domid: DomId,
+    name: &DomainName,
+    uuid: Uuid,
+    config: &DomainConfig,
+    restart_count: u32,
+) -> Vec<Node> {
+    let mut tree = Tree { root: domain_path(domid), access: Access::Readable(domid), nodes: Vec::new() };
+    tree.add("vm", &vm_path(uuid));
+    tree.add("name", name.as_str());
+    tree.nodes.extend(vm_nodes(domid, name, uuid, config, restart_count));
     tree.nodes
 }
 
 /// The nodes below `/vm/<uuid>`.
-pub(crate) fn vm_nodes(
+fn vm_nodes(
     domid: DomId,
     name: &DomainName,
     uuid: Uuid,

@@ -1,20 +1,47 @@
 //! What xend did: which domains there are, how they are made and ended, what follows when they end, and which
 //! images are kept to make them of.
+//!
+//! [`Toolstack`] is all of it. It calls the hypervisor, writes what domains find in xenstore and opens their
+//! consoles; what only the machine can give (time, chance, tasks) it takes from a [`Platform`].
+//!
+//! * Making: [`Toolstack::create`]. Everything is checked first; then it is all or nothing, also if the caller
+//!   goes away in the middle.
+//! * Looking: [`Toolstack::list`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`], [`Toolstack::usage`].
+//! * Ending: [`Toolstack::pause`], [`Toolstack::unpause`], [`Toolstack::destroy`].
+//! * Ends that nobody asked for: [`Toolstack::on_virq_dom_exc`] notices, [`Toolstack::obey_rules`] follows the domains'
+//!   rules, [`Toolstack::wait`] tells.
+//! * Images: [`Toolstack::add_bundle`], [`Toolstack::begin_image`], and [`images`].
+//!
+//! It refuses to touch the control domain, and forgets everything about a domain when that is gone, but for
+//! how the last few ended.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 pub mod bundle;
+mod create;
+mod ends;
+mod errors;
+mod host;
 pub mod images;
 mod layout;
+mod list;
+mod meter;
 pub mod name;
 pub mod platform;
+mod power;
 mod registry;
 mod rings;
 mod rules;
+mod services;
 mod state;
+mod toolstack;
 mod waiters;
 
+pub use host::OwnMemory;
+pub use images::ImageUpload;
 pub use platform::{Channel, DomainChannels, NoRoom, Platform};
 pub use rings::RingPage;
+pub use rules::MINIMUM_RESTART_INTERVAL_NS;
+pub use toolstack::{About, Mapping, Toolstack};

@@ -1,5 +1,6 @@
 //! What only the machine can give.
 
+use console::ConsoleId;
 use xen_abi::{DomId, EvtchnPort};
 
 use crate::rings::RingPage;
@@ -19,9 +20,11 @@ pub struct Channel<R> {
 pub struct DomainChannels<R> {
     /// Whom they serve.
     pub domid: DomId,
-    /// Its console. The registry of consoles has an entry for it already.
+    /// Its console.
     pub console: Channel<R>,
-    /// Its way to xenstore. The store has been told of the domain already.
+    /// The console's entry in the registry of consoles, which is there already.
+    pub console_id: ConsoleId,
+    /// Its way to xenstore. The domain is introduced already.
     pub store: Channel<R>,
 }
 

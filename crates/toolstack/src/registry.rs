@@ -27,8 +27,10 @@ pub(crate) struct Serial(u64);
 pub(crate) enum Stage {
     /// It exists and nobody ends it.
     Alive,
-    /// It ended by itself, and its rule has been looked up or waits for its turn.
-    Ended(ShutdownReason),
+    /// It ended by itself, and its rule waits for its turn.
+    Ended,
+    /// It ended by itself, and its rule is to leave it as it is.
+    Preserved,
     /// It is being destroyed.
     Dying,
 }
@@ -46,6 +48,8 @@ pub(crate) struct Record {
     pub(crate) created_ns: u64,
     pub(crate) restarts: Restarts,
     pub(crate) stage: Stage,
+    /// How it ended, if it did so by itself.
+    pub(crate) ended: Option<ShutdownReason>,
     /// Memory that Xen accounts to it and that the configuration did not ask for: the special pages.
     pub(crate) overhead_kib: u64,
 }
@@ -134,23 +138,12 @@ impl Registry {
         let domid = self.by_serial(serial)?.domid;
         let record = self.live.remove(&domid)?;
         // Who ended by itself and was destroyed afterwards did end by itself.
-        let ended = match record.stage {
-            Stage::Ended(reason) => Ended::Shutdown(reason),
-            Stage::Alive | Stage::Dying => ended,
-        };
+        let ended = record.ended.map_or(ended, Ended::Shutdown);
         if self.past.len() == HISTORY_LEN {
             self.past.pop_front();
         }
         self.past.push_back(Past { serial, domid, name: record.name.clone(), uuid: record.uuid, ended });
         Some(record)
-    }
-
-    /// Gives a domain another name and uuid, so that its own are free.
-    pub(crate) fn rename(&mut self, serial: Serial, name: DomainName, uuid: Uuid) {
-        if let Some(record) = self.by_serial_mut(serial) {
-            record.name = name;
-            record.uuid = uuid;
-        }
     }
 
     /// The domain that a word names: by name, else by id, else by uuid.
@@ -219,7 +212,9 @@ impl Registry {
     /// Whether a domain that exists may have to be built again from this image, without the host's help.
     pub(crate) fn may_need(&self, image: ImageId) -> bool {
         self.live.values().any(|r| {
-            rules::may_restart(&r.config) && (r.config.kernel == image || r.config.ramdisk == Some(image))
+            r.stage != Stage::Preserved
+                && rules::may_restart(&r.config)
+                && (r.config.kernel == image || r.config.ramdisk == Some(image))
         })
     }
 }
@@ -255,6 +250,7 @@ mod tests {
             created_ns: 0,
             restarts: Restarts::default(),
             stage: Stage::Alive,
+            ended: None,
             overhead_kib: 0,
         });
         serial
@@ -302,7 +298,7 @@ mod tests {
     fn the_last_ones_that_ended_are_remembered_and_no_more() {
         let mut registry = Registry::default();
         let first = admit(&mut registry, "first", 1);
-        registry.by_serial_mut(first).unwrap().stage = Stage::Ended(ShutdownReason::Crash);
+        registry.by_serial_mut(first).unwrap().ended = Some(ShutdownReason::Crash);
         registry.forget(first, Ended::Destroyed);
         assert_eq!(registry.past(first).unwrap().ended, Ended::Shutdown(ShutdownReason::Crash));
         assert_eq!(registry.find_past("first").unwrap().domid, DomId(1));

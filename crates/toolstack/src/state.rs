@@ -1,40 +1,31 @@
-//! What Xen's flags say of a domain's state. Source: public/domctl.h (`XEN_DOMINF_*`), public/sched.h (`SHUTDOWN_*`).
+//! What Xen tells of a domain, in the words that people know.
 
+use hypercall::DomainInfo;
 use proto::domain::{DomainState, ShutdownReason};
-use xen_abi::domctl::{
-    XEN_DOMINF_BLOCKED, XEN_DOMINF_DYING, XEN_DOMINF_PAUSED, XEN_DOMINF_RUNNING, XEN_DOMINF_SHUTDOWN,
-    XEN_DOMINF_SHUTDOWNMASK, XEN_DOMINF_SHUTDOWNSHIFT,
-};
 
 /// How a domain ended, where it has.
-pub(crate) fn shutdown_reason(flags: u32) -> Option<ShutdownReason> {
-    if flags & XEN_DOMINF_SHUTDOWN == 0 {
-        return None;
-    }
-    Some(match (flags >> XEN_DOMINF_SHUTDOWNSHIFT) & XEN_DOMINF_SHUTDOWNMASK {
-        0 => ShutdownReason::Poweroff,
-        1 => ShutdownReason::Reboot,
-        2 => ShutdownReason::Suspend,
-        3 => ShutdownReason::Crash,
-        4 => ShutdownReason::Watchdog,
-        5 => ShutdownReason::SoftReset,
-        // The mask leaves eight bits.
-        other => ShutdownReason::Other(other as u8),
+pub(crate) fn shutdown_reason(info: &DomainInfo) -> Option<ShutdownReason> {
+    use hypercall::ShutdownReason as Xens;
+    Some(match info.shutdown? {
+        Xens::POWEROFF => ShutdownReason::Poweroff,
+        Xens::REBOOT => ShutdownReason::Reboot,
+        Xens::SUSPEND => ShutdownReason::Suspend,
+        Xens::CRASH => ShutdownReason::Crash,
+        Xens::WATCHDOG => ShutdownReason::Watchdog,
+        Xens::SOFT_RESET => ShutdownReason::SoftReset,
+        // Xen has eight bits for it.
+        Xens(other) => ShutdownReason::Other(other as u8),
     })
 }
 
 /// xm's six flags. As libxc had it, one who crashed counts as crashed and not also as shut down.
-pub(crate) fn state(flags: u32) -> DomainState {
+pub(crate) fn state(info: &DomainInfo) -> DomainState {
     let mut state = DomainState::empty();
-    for (bit, flag) in [
-        (XEN_DOMINF_RUNNING, DomainState::RUNNING),
-        (XEN_DOMINF_BLOCKED, DomainState::BLOCKED),
-        (XEN_DOMINF_PAUSED, DomainState::PAUSED),
-        (XEN_DOMINF_DYING, DomainState::DYING),
-    ] {
-        state.set(flag, flags & bit != 0);
-    }
-    match shutdown_reason(flags) {
+    state.set(DomainState::RUNNING, info.running);
+    state.set(DomainState::BLOCKED, info.blocked);
+    state.set(DomainState::PAUSED, info.paused);
+    state.set(DomainState::DYING, info.dying);
+    match shutdown_reason(info) {
         Some(ShutdownReason::Crash) => state |= DomainState::CRASHED,
         Some(_) => state |= DomainState::SHUTDOWN,
         None => {}
@@ -44,31 +35,68 @@ pub(crate) fn state(flags: u32) -> DomainState {
 
 #[cfg(test)]
 mod tests {
+    use hypercall::ShutdownReason as Xens;
+    use xen_abi::{DomId, Mfn, Pages};
+
     use super::*;
 
-    #[test]
-    fn every_flag_is_told() {
-        for (flags, expected) in [
-            (0, DomainState::empty()),
-            (0x22, DomainState::RUNNING),
-            (0x12, DomainState::BLOCKED),
-            (0x0a, DomainState::PAUSED),
-            (0x0003_0006, DomainState::CRASHED),
-            (0x0001_000e, DomainState::SHUTDOWN | DomainState::PAUSED),
-            (0x0000_0005, DomainState::SHUTDOWN | DomainState::DYING),
-        ] {
-            assert_eq!(state(flags), expected, "{flags:#x}");
+    fn info() -> DomainInfo {
+        DomainInfo {
+            id: DomId(1),
+            dying: false,
+            hvm: true,
+            shutdown: None,
+            paused: false,
+            blocked: false,
+            running: false,
+            debugged: false,
+            xenstore: false,
+            hap: true,
+            pages: Pages(0),
+            max_pages: Pages(0),
+            outstanding_pages: Pages(0),
+            shared_pages: Pages(0),
+            paged_pages: Pages(0),
+            shared_info: Mfn(0),
+            cpu_time: 0,
+            online_vcpus: 1,
+            max_vcpu: None,
+            ssidref: 0,
+            handle: [0; 16],
+            cpupool: 0,
         }
     }
 
     #[test]
-    fn the_reason_counts_only_with_the_shutdown_flag() {
-        assert_eq!(shutdown_reason(0x0003_0002), None);
-        assert_eq!(shutdown_reason(0x0000_0004), Some(ShutdownReason::Poweroff));
-        assert_eq!(shutdown_reason(0x0001_0004), Some(ShutdownReason::Reboot));
-        assert_eq!(shutdown_reason(0x0002_0004), Some(ShutdownReason::Suspend));
-        assert_eq!(shutdown_reason(0x0004_0004), Some(ShutdownReason::Watchdog));
-        assert_eq!(shutdown_reason(0x0005_0004), Some(ShutdownReason::SoftReset));
-        assert_eq!(shutdown_reason(0x00ff_0004), Some(ShutdownReason::Other(255)));
+    fn every_flag_is_told() {
+        let base = info();
+        let down = |reason| DomainInfo { shutdown: Some(reason), ..info() };
+        assert_eq!(state(&base), DomainState::empty());
+        for (info, expected) in [
+            (DomainInfo { running: true, ..info() }, DomainState::RUNNING),
+            (DomainInfo { blocked: true, ..info() }, DomainState::BLOCKED),
+            (DomainInfo { paused: true, ..info() }, DomainState::PAUSED),
+            (DomainInfo { dying: true, ..info() }, DomainState::DYING),
+            (down(Xens::CRASH), DomainState::CRASHED),
+            (DomainInfo { paused: true, ..down(Xens::REBOOT) }, DomainState::SHUTDOWN | DomainState::PAUSED),
+        ] {
+            assert_eq!(state(&info), expected, "{info:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_has_its_word() {
+        for (reason, expected) in [
+            (Xens::POWEROFF, ShutdownReason::Poweroff),
+            (Xens::REBOOT, ShutdownReason::Reboot),
+            (Xens::SUSPEND, ShutdownReason::Suspend),
+            (Xens::CRASH, ShutdownReason::Crash),
+            (Xens::WATCHDOG, ShutdownReason::Watchdog),
+            (Xens::SOFT_RESET, ShutdownReason::SoftReset),
+            (Xens(255), ShutdownReason::Other(255)),
+        ] {
+            assert_eq!(shutdown_reason(&DomainInfo { shutdown: Some(reason), ..info() }), Some(expected));
+        }
+        assert_eq!(shutdown_reason(&info()), None);
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! The bundle's images lie where the boot loader put them, cost nothing more, and stay.
 
+mod intake;
 mod upload;
 
 use alloc::rc::Rc;

@@ -1,0 +1,202 @@
+//! Domains that end by themselves: noticing, following their rules, and telling those who wait.
+
+use hypercall::{Aperture, Door};
+use proto::domain::{Action, DomainRef, Ended, ShutdownReason};
+use proto::error::{DomainError, XenError};
+
+use crate::create::Life;
+use crate::errors::told;
+use crate::layout;
+use crate::list::Target;
+use crate::name::DomainName;
+use crate::platform::Platform;
+use crate::registry::{Serial, Stage};
+use crate::rules::{Verdict, verdict};
+use crate::state;
+use crate::toolstack::{Mapping, Toolstack};
+
+impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
+    /// Looks which domains have ended; call it when `VIRQ_DOM_EXC` came. One exit for each 128 domains.
+    ///
+    /// Wakes those who wait for an end, and leaves the rules to [`Self::obey_rules`].
+    ///
+    /// # Errors
+    /// Xen refused to tell. Call it again.
+    pub fn on_virq_dom_exc(&self) -> Result<(), XenError> {
+        let infos = self.xen.domain_infos().map_err(told)?;
+        let alive: alloc::vec::Vec<_> = {
+            let registry = self.registry.borrow();
+            registry.iter().filter(|r| r.stage == Stage::Alive).map(|r| (r.serial, r.domid)).collect()
+        };
+        for (serial, domid) in alive {
+            match infos.iter().find(|i| i.id == domid) {
+                Some(info) if !info.dying => {
+                    if let Some(reason) = state::shutdown_reason(info) {
+                        self.note_end(serial, reason);
+                    }
+                }
+                // Somebody else destroyed it. As long as we have its pages mapped it could not even go.
+                _ => {
+                    log::warn!("d{domid}: destroyed by somebody else");
+                    self.forget(serial, Ended::Destroyed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_end(&self, serial: Serial, reason: ShutdownReason) {
+        let mut registry = self.registry.borrow_mut();
+        let Some(record) = registry.by_serial_mut(serial) else { return };
+        record.stage = Stage::Ended;
+        record.ended = Some(reason);
+        log::info!("d{} {}: ended: {reason:?}", record.domid, record.name);
+        self.store.borrow_mut().shut_down(record.domid);
+        self.to_follow.borrow_mut().push_back(serial);
+        drop(registry);
+        self.ends.wake_all();
+    }
+
+    /// Follows the rules of domains that ended, for ever: the life of a task.
+    pub async fn obey_rules(&self) -> ! {
+        loop {
+            self.ends.until(|| (!self.to_follow.borrow().is_empty()).then_some(())).await;
+            self.obey_pending_rules().await;
+        }
+    }
+
+    /// Follows the rules of the domains that have ended by now: first those that only free something.
+    pub async fn obey_pending_rules(&self) {
+        loop {
+            let next = {
+                let mut queue = self.to_follow.borrow_mut();
+                let quick = queue.iter().position(|&serial| self.is_quick(serial));
+                queue.remove(quick.unwrap_or(0))
+            };
+            match next {
+                Some(serial) => self.follow_rule(serial).await,
+                None => return,
+            }
+        }
+    }
+
+    fn is_quick(&self, serial: Serial) -> bool {
+        !matches!(self.verdict(serial), Some((Verdict::Follow(Action::Restart | Action::RenameRestart), _)))
+    }
+
+    /// What is to be done with a domain that ended, and how it ended. None: somebody was quicker, it is gone or going.
+    fn verdict(&self, serial: Serial) -> Option<(Verdict, ShutdownReason)> {
+        let registry = self.registry.borrow();
+        let record = registry.by_serial(serial)?;
+        let reason = record.ended.filter(|_| record.stage == Stage::Ended)?;
+        Some((verdict(&record.config, reason, record.restarts, self.platform.now_ns()), reason))
+    }
+
+    async fn follow_rule(&self, serial: Serial) {
+        let Some((verdict, reason)) = self.verdict(serial) else { return };
+        let Some(life) = self.next_life(serial) else { return };
+        let name = &life.config.name;
+        log::info!("{name}: rule for {reason:?}: {verdict:?}");
+        let action = match verdict {
+            Verdict::Follow(action) => action,
+            Verdict::TooFast { elapsed_ns } => {
+                let seconds = elapsed_ns / 1_000_000_000;
+                log::error!(
+                    "{name}: restarting too fast ({seconds} s since the last restart): destroyed instead"
+                );
+                Action::Destroy
+            }
+        };
+        let is_out_of_the_way = match action {
+            Action::Preserve => {
+                self.preserve(serial);
+                return;
+            }
+            Action::Destroy | Action::Restart => self.destroy_ours(serial).await,
+            Action::RenameRestart => self.rename_for_restart(serial),
+        };
+        if let Err(why) = is_out_of_the_way {
+            log::error!("{name}: its rule was not followed: {why:?}");
+            return;
+        }
+        // Nobody can have taken the name in between: there is no await from its release to its reservation.
+        if action != Action::Destroy
+            && let Err(why) = self.build(&life, false).await
+        {
+            log::error!("{name}: not restarted: {why:?}");
+        }
+    }
+
+    /// The same domain once more.
+    fn next_life(&self, serial: Serial) -> Option<Life> {
+        let registry = self.registry.borrow();
+        let record = registry.by_serial(serial)?;
+        Some(Life {
+            config: record.config.clone(),
+            uuid: record.uuid,
+            restarts: record.restarts.next(self.platform.now_ns()),
+        })
+    }
+
+    fn preserve(&self, serial: Serial) {
+        if let Some(record) = self.registry.borrow_mut().by_serial_mut(serial) {
+            record.stage = Stage::Preserved;
+        }
+    }
+
+    /// Keeps a dead domain under another name and uuid, so that its own are free.
+    fn rename_for_restart(&self, serial: Serial) -> Result<(), DomainError> {
+        let uuid = self.draw_uuid(None);
+        let name = DomainName::for_renamed(uuid);
+        let (domid, old, nodes) = {
+            let mut registry = self.registry.borrow_mut();
+            let record = registry.by_serial_mut(serial).ok_or(DomainError::NotFound)?;
+            let (domid, old) = (record.domid, record.uuid);
+            record.name = name.clone();
+            record.uuid = uuid;
+            record.stage = Stage::Preserved;
+            (domid, old, layout::identity_nodes(domid, &name, uuid, &record.config, record.restarts.count))
+        };
+        if let Err(error) = self.xen.set_handle(domid, uuid.0) {
+            log::warn!("d{domid}: Xen keeps the old uuid: {error}");
+        }
+        let renamed = self.store.borrow_mut().control(|tree| {
+            tree.rm(&layout::vm_path(old))?;
+            layout::write(tree, &nodes)
+        });
+        if let Err(error) = renamed {
+            log::error!("d{domid}: xenstore keeps the old name: {error}");
+        }
+        if let Some(console) = self.console_of(domid) {
+            self.consoles.borrow_mut().rename(console, name.as_str());
+        }
+        log::info!("d{domid}: preserved as {name}");
+        Ok(())
+    }
+
+    /// Waits until a domain has ended, by itself or not. One that ended lately answers at once.
+    ///
+    /// # Errors
+    /// [`DomainError::NotFound`]: none has this name, id or uuid, nor had one lately. [`DomainError::Privileged`]: the
+    /// control domain, whose end nobody could tell.
+    pub async fn wait(&self, domain: &DomainRef) -> Result<Ended, DomainError> {
+        match self.resolve(domain) {
+            Ok(Target::Control) => Err(DomainError::Privileged),
+            Ok(Target::Ours(serial, _)) => Ok(self.ends.until(|| self.end_of(serial)).await),
+            Ok(Target::Foreign(_)) | Err(_) => {
+                let registry = self.registry.borrow();
+                registry.find_past(&domain.0).map(|past| past.ended).ok_or(DomainError::NotFound)
+            }
+        }
+    }
+
+    /// How a domain of ours ended; None while it lives.
+    fn end_of(&self, serial: Serial) -> Option<Ended> {
+        let registry = self.registry.borrow();
+        match registry.by_serial(serial) {
+            Some(record) => record.ended.map(Ended::Shutdown),
+            // So many ended since that this one is forgotten: it is gone, at any rate.
+            None => Some(registry.past(serial).map_or(Ended::Destroyed, |past| past.ended)),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What the hypervisor and the machine are.
+
+use alloc::vec::Vec;
+
+use hypercall::calls::sysctl::{self, AfterReading};
+use hypercall::calls::version;
+use hypercall::{Aperture, Capabilities, CpuTopology, Door, NodeMemory};
+use proto::error::XenError;
+use proto::host::{CpuPlace, HostInfo, Node, Usage};
+use xen_abi::Bytes;
+
+use crate::errors::told;
+use crate::platform::Platform;
+use crate::toolstack::{Mapping, Toolstack};
+
+/// CPUs and nodes that are asked for at first. Xen tells when it has more.
+const CPUS: usize = 128;
+const NODES: usize = 16;
+/// Bytes of Xen's console ring that are read at once.
+const CONSOLE_PART: usize = 16 << 10;
+/// The most that is read of it: Xen's largest ring and more.
+const CONSOLE_MOST: usize = 4 << 20;
+/// What stands for "unknown" in a place, as in Xen's own tables.
+const UNKNOWN: u32 = u32::MAX;
+
+/// What the control domain knows of its own memory, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnMemory {
+    /// In use by its heap.
+    pub heap_used: u64,
+    /// The most that its heap may use.
+    pub heap_size: u64,
+    /// The size of its own image.
+    pub kernel_image: u64,
+}
+
+impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
+    /// What `xm info` tells. One exit.
+    ///
+    /// # Errors
+    /// Xen refused one of the questions.
+    pub fn host_info(&self) -> Result<HostInfo, XenError> {
+        self.ask_host().map_err(told)
+    }
+
+    fn ask_host(&self) -> Result<HostInfo, hypercall::XenError> {
+        let abi = self.xen.abi();
+        let mut questions = self.xen.batch();
+        let host = questions.add(sysctl::host_info(abi));
+        let scheduler = questions.add(sysctl::scheduler(abi));
+        let cpus = questions.add(sysctl::cpu_topology(abi, CPUS));
+        let nodes = questions.add(sysctl::node_memory(abi, NODES));
+        let release = questions.add(version::version());
+        let extra = questions.add(version::extra_version());
+        let caps = questions.add(version::capabilities());
+        let pagesize = questions.add(version::page_size());
+        let virt_start = questions.add(version::virt_start());
+        let changeset = questions.add(version::changeset());
+        let commandline = questions.add(version::command_line());
+        let compiled = questions.add(version::compile_info());
+        let told = questions.issue()?;
+
+        let host = told.get(host)?;
+        let release = told.get(release)?;
+        let compiled = told.get(compiled)?;
+        // A machine with more than was asked for gets a second question.
+        let cpus = told.get(cpus).or_else(|_| self.xen.cpu_topology(host.max_cpu as usize + 1))?;
+        let nodes = told.get(nodes).or_else(|_| self.xen.node_memory(host.max_node as usize + 1))?;
+        Ok(HostInfo {
+            host: self.about.host.clone(),
+            release: self.about.release.clone(),
+            version: self.about.version.clone(),
+            nr_cpus: host.cpus,
+            nr_nodes: host.nodes,
+            cores_per_socket: host.cores_per_socket,
+            threads_per_core: host.threads_per_core,
+            cpu_khz: host.cpu_khz,
+            hw_caps: host.hw_cap,
+            has_hvm: host.capabilities.contains(Capabilities::HVM),
+            has_directio: host.capabilities.contains(Capabilities::DIRECT_IO),
+            total_memory_kib: host.total.kib().0,
+            free_memory_kib: host.free.kib().0.saturating_add(host.scrub.kib().0),
+            // Xen puts every processor into its first pool, and nothing here takes one out.
+            free_cpus: 0,
+            topology: cpus.iter().map(place).collect(),
+            nodes: nodes.iter().map(node).collect(),
+            xen_major: release.0.into(),
+            xen_minor: release.1.into(),
+            xen_extra: told.get(extra)?,
+            xen_caps: told.get(caps)?,
+            xen_scheduler: alloc::format!("{}", told.get(scheduler)?),
+            xen_pagesize: u32::try_from(told.get(pagesize)?).unwrap_or(u32::MAX),
+            virt_start: told.get(virt_start)?,
+            xen_changeset: told.get(changeset)?,
+            xen_commandline: told.get(commandline)?,
+            cc_compiler: compiled.compiler,
+            cc_compile_by: compiled.by,
+            cc_compile_domain: compiled.domain,
+            cc_compile_date: compiled.date,
+        })
+    }
+
+    /// Xen's console ring, oldest byte first; clears it afterwards if asked to.
+    ///
+    /// # Errors
+    /// Xen refused.
+    pub fn dmesg(&self, clear: bool) -> Result<Vec<u8>, XenError> {
+        let mut text = Vec::new();
+        let mut from = None;
+        while text.len() < CONSOLE_MOST {
+            let part = self.xen.read_console(from, CONSOLE_PART, AfterReading::Keep).map_err(told)?;
+            let is_last = part.text.len() < CONSOLE_PART;
+            text.extend(part.text);
+            from = Some(part.next);
+            if is_last {
+                break;
+            }
+        }
+        if clear {
+            // What Xen prints between the reading and this is lost, as it is with xm.
+            self.xen.read_console(None, 0, AfterReading::Clear).map_err(told)?;
+        }
+        Ok(text)
+    }
+
+    /// What the control domain itself uses. One exit.
+    pub fn usage(&self, own: OwnMemory) -> Usage {
+        let memory = self.xen.current_reservation(self.xen.own_domain()).unwrap_or_else(|error| {
+            log::warn!("our own memory is not known: {error}");
+            xen_abi::Pages(0)
+        });
+        let spent = self.xen.counters();
+        let Bytes(memory) = memory.bytes();
+        Usage {
+            memory,
+            heap_used: own.heap_used,
+            heap_size: own.heap_size,
+            images: self.images_bytes(),
+            kernel_image: own.kernel_image,
+            exits: spent.exits,
+            hypercalls: spent.hypercalls,
+        }
+    }
+}
+
+fn place(cpu: &CpuTopology) -> CpuPlace {
+    CpuPlace {
+        core: cpu.core.unwrap_or(UNKNOWN),
+        socket: cpu.socket.unwrap_or(UNKNOWN),
+        node: cpu.node.unwrap_or(UNKNOWN),
+    }
+}
+
+fn node(node: &NodeMemory) -> Node {
+    Node { total_kib: node.total.0 >> 10, free_kib: node.free.0 >> 10, distances: Vec::new() }
+}

@@ -1,0 +1,126 @@
+//! The toolstack itself: what it owns, and what it is lent.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use core::cell::RefCell;
+
+use console::SharedConsoles;
+use hypercall::{Aperture, ClaimedMemory, Door, SharedMapping, Xen};
+use proto::domain::{Ended, Uuid as RawUuid};
+use xen_abi::DomId;
+use xenstore::SharedStore;
+
+use crate::images::ImageCache;
+use crate::layout;
+use crate::name::Uuid;
+use crate::platform::Platform;
+use crate::registry::{Registry, Serial};
+use crate::services::Services;
+use crate::waiters::Waiters;
+
+/// A mapping of a guest's ring pages, as this toolstack makes them.
+pub type Mapping<'x, M> = SharedMapping<'x, M>;
+
+/// What the control domain tells of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The machine's name.
+    pub host: String,
+    /// The control domain's version.
+    pub release: String,
+    /// How it was built.
+    pub version: String,
+}
+
+/// Which domains there are, how they are made and ended, what follows their end, and the images they are made of.
+///
+/// One for a machine. Every method takes `&self`: tasks of a cooperative, single-threaded executor share it, and nothing
+/// inside stays borrowed across an await.
+///
+/// `'x` is how long the hypervisor, the store, the consoles and the boot bundle live: for ever, in a kernel.
+pub struct Toolstack<'x, M: Door + Aperture, P> {
+    pub(crate) xen: &'x Xen<M>,
+    pub(crate) platform: P,
+    pub(crate) store: &'x SharedStore,
+    pub(crate) consoles: &'x SharedConsoles,
+    pub(crate) about: About,
+    pub(crate) registry: RefCell<Registry>,
+    pub(crate) services: RefCell<BTreeMap<DomId, Services<Mapping<'x, M>>>>,
+    pub(crate) images: RefCell<ImageCache<'x, ClaimedMemory<'x, M>>>,
+    /// Rings when a domain ended, by itself or not.
+    pub(crate) ends: Waiters,
+    /// Domains that ended by themselves and whose rule waits to be followed.
+    pub(crate) to_follow: RefCell<VecDeque<Serial>>,
+}
+
+impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
+    /// A toolstack that knows of no domain but the control domain, whose nodes it writes into the store.
+    pub fn new(
+        xen: &'x Xen<M>,
+        platform: P,
+        store: &'x SharedStore,
+        consoles: &'x SharedConsoles,
+        about: About,
+    ) -> Self {
+        let written = store.borrow_mut().control(|tree| layout::write(tree, &layout::control_domain_nodes()));
+        if let Err(error) = written {
+            // The paths are ours and the control domain has no quota, so this says that the store is not what it seems.
+            log::error!("xenstore refuses the control domain's nodes: {error}");
+        }
+        Self {
+            xen,
+            platform,
+            store,
+            consoles,
+            about,
+            registry: RefCell::default(),
+            services: RefCell::default(),
+            images: RefCell::default(),
+            ends: Waiters::default(),
+            to_follow: RefCell::default(),
+        }
+    }
+
+    /// The hypervisor.
+    pub fn xen(&self) -> &'x Xen<M> {
+        self.xen
+    }
+
+    /// What the machine gives.
+    pub fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// A uuid that nobody has.
+    pub(crate) fn draw_uuid(&self, wanted: Option<RawUuid>) -> Uuid {
+        match wanted {
+            Some(uuid) => Uuid(uuid),
+            None => {
+                let mut bytes = [0; 16];
+                self.platform.fill_random(&mut bytes);
+                Uuid::from_random(bytes)
+            }
+        }
+    }
+
+    /// Removes what we have of a domain that Xen has no more, and tells those who wait for its end.
+    pub(crate) fn forget(&self, serial: Serial, ended: Ended) {
+        let Some(record) = self.registry.borrow_mut().forget(serial, ended) else { return };
+        self.end_services(record.domid);
+        self.remove_from_store(record.domid, record.uuid);
+        self.ends.wake_all();
+    }
+
+    /// Removes a domain and its nodes from the store.
+    pub(crate) fn remove_from_store(&self, domid: DomId, uuid: Uuid) {
+        let mut store = self.store.borrow_mut();
+        let removed = store.control(|tree| {
+            tree.rm(&layout::domain_path(domid))?;
+            tree.rm(&layout::vm_path(uuid))
+        });
+        if let Err(error) = removed {
+            log::error!("d{domid}: xenstore keeps nodes: {error}");
+        }
+        store.release(domid);
+    }
+}
