@@ -1,2 +1,69 @@
-//! being written.
-fn main() {}
+//! The control domain: Xen's PVH domain 0, without Linux.
+//!
+//! State of the machine at [`kernel_entry`] (start.S): 64-bit mode, the first 4 GiB mapped one to one and
+//! everything writable, interrupts off, one vCPU, zeroed data, a stack of 128 KiB, no heap. From there: memory,
+//! page tables, heap; then Xen is asked its version; then events, time and the link; then tasks, for ever.
+//! Logic lives in the crates that this one binds to the machine.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+mod boot_info;
+mod cmdline;
+mod device_memory;
+mod early;
+mod events;
+mod executor;
+mod heap;
+mod interrupts;
+mod ioapic;
+mod layout;
+mod line;
+mod log_ring;
+mod machine;
+mod memory;
+mod paging;
+mod panic;
+mod pci;
+mod ram;
+mod random;
+mod shared_info;
+mod system;
+mod tasks;
+mod time;
+mod uart;
+
+use system::System;
+
+core::arch::global_asm!(include_str!("start.S"));
+
+/// Rust's first function. `start_info` is the physical address of `hvm_start_info`.
+#[unsafe(no_mangle)]
+extern "C" fn kernel_entry(start_info: u64) -> ! {
+    // SAFETY: it is what start.S found in ebx, and nothing has been written to but our own zeroed data.
+    let boot = unsafe { boot_info::BootInfo::read(start_info) };
+    interrupts::init();
+    let machine = memory::init(&boot);
+    log_ring::init(boot.cmdline.value("log"));
+    let system = System::new(machine, &boot);
+    let abi = system.xen.abi();
+    log::info!("{} on Xen {}.{}", env!("CARGO_PKG_VERSION"), abi.major, abi.minor);
+    tasks::start(system);
+    run(system)
+}
+
+/// Runs tasks while there are any that can go on, and halts while there are none.
+fn run(system: &System) -> ! {
+    loop {
+        system.events.dispatch();
+        system.clock.dispatch();
+        if interrupts::take_uart_fired() {
+            system.uart_interrupt.signal(());
+        }
+        if !executor::run_ready() {
+            system.clock.program();
+            interrupts::wait();
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The kernel's log: to Xen's console at once, and kept for readers on the link.
+
+use alloc::collections::VecDeque;
+use core::fmt::Write;
+use core::task::Waker;
+
+use heapless::String;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use spin::Mutex;
+
+use crate::early;
+
+/// How much is kept, in bytes.
+const KEPT: usize = 32 << 10;
+/// The longest line; the rest is cut off.
+const LINE: usize = 400;
+
+static LOGGER: Logger = Logger;
+static KEEP: Mutex<Kept> = Mutex::new(Kept { bytes: VecDeque::new(), first: 0, waker: None });
+
+struct Logger;
+
+struct Kept {
+    bytes: VecDeque<u8>,
+    /// The number of the first kept byte, counted from the first byte ever logged.
+    first: u64,
+    waker: Option<Waker>,
+}
+
+/// Starts logging. `level` is a word such as `debug`; what is no level means `info`.
+pub fn init(level: Option<&str>) {
+    let level = level.and_then(|word| word.parse().ok()).unwrap_or(LevelFilter::Info);
+    log::set_max_level(level);
+    log::set_logger(&LOGGER).expect("nothing else in this kernel sets a logger, and this runs once");
+}
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let mut line = String::<LINE>::new();
+        let mark = match record.level() {
+            Level::Error => "error: ",
+            Level::Warn => "warning: ",
+            _ => "",
+        };
+        // What does not fit is cut off; there is nobody to tell.
+        let _ = write!(line, "nanodom: {mark}{}", record.args());
+        early::console_write(line.as_bytes());
+        early::console_write(b"\n");
+        let waker = KEEP.lock().push(&line);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+impl Kept {
+    fn push(&mut self, line: &str) -> Option<Waker> {
+        self.bytes.extend(line.bytes());
+        self.bytes.push_back(b'\n');
+        let excess = self.bytes.len().saturating_sub(KEPT);
+        self.bytes.drain(..excess);
+        self.first += excess as u64;
+        self.waker.take()
+    }
+}
+
+/// Reads what was logged from byte number `from` on (or the first that is still kept) into `out`; returns the
+/// number of the byte after the last one read.
+pub fn read(from: u64, out: &mut alloc::vec::Vec<u8>) -> u64 {
+    let kept = KEEP.lock();
+    let skip = from.saturating_sub(kept.first).min(kept.bytes.len() as u64);
+    out.extend(kept.bytes.iter().skip(skip as usize));
+    kept.first + kept.bytes.len() as u64
+}
+
+/// Wakes `waker` at the next line.
+pub fn wake_on_more(waker: &Waker) {
+    KEEP.lock().waker = Some(waker.clone());
+}

@@ -1,0 +1,91 @@
+//! What the kernel's tasks share, and how it is built.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
+use hypercall::{Aperture, Xen, calls};
+use link::{BootId, Config, Link, Micros};
+use xen_abi::VcpuId;
+use xen_abi::hvm::params::{HVM_PARAM_CALLBACK_IRQ, HVM_PARAM_CALLBACK_TYPE_VECTOR};
+use xen_abi::xen::{DOMID_SELF, VIRQ_TIMER};
+
+use crate::boot_info::BootInfo;
+use crate::cmdline::CommandLine;
+use crate::events::Events;
+use crate::interrupts;
+use crate::line::{Line, Wake};
+use crate::machine::Machine;
+use crate::random;
+use crate::shared_info::SharedInfo;
+use crate::tasks::rpc::{self, Replies};
+use crate::time::Clock;
+
+/// Everything that is built at boot and lives for ever.
+pub struct System {
+    /// The hypervisor.
+    pub xen: &'static Xen<Machine>,
+    /// Event channels.
+    pub events: Rc<Events>,
+    /// The time.
+    pub clock: Clock,
+    /// The link to hostctl.
+    pub line: Rc<Line>,
+    /// The link's UART wants attention.
+    pub uart_interrupt: Wake,
+    /// Calls that run or were answered lately.
+    pub replies: Replies,
+    /// The kernel's command line.
+    pub cmdline: CommandLine,
+    /// Names this boot; drawn at random.
+    pub boot_id: BootId,
+    /// The clock when all this was built.
+    pub booted_ns: u64,
+}
+
+impl System {
+    /// Meets the hypervisor and starts events, time and the link.
+    ///
+    /// # Panics
+    /// If this Xen is unknown, or refuses what no Xen refuses its domain 0: one line says what.
+    pub fn new(machine: Machine, boot: &BootInfo) -> &'static Self {
+        let xen = match Xen::probe(machine) {
+            Ok(xen) => &*Box::leak(Box::new(xen)),
+            Err(error) => panic!("{error}"),
+        };
+        let shared = map_shared_info(xen);
+        let events = Rc::new(Events::new(shared));
+        let callback = u64::from(HVM_PARAM_CALLBACK_TYPE_VECTOR) << 56 | u64::from(interrupts::UPCALL_VECTOR);
+        must(xen.run(calls::hvm::set_param(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, callback)));
+        must(xen.run(calls::evtchn::bind_virq(VIRQ_TIMER, VcpuId(0))));
+        let clock = Clock::new(shared, xen);
+        let boot_id = BootId::new(random::next());
+        let link = Link::new(Config::kernel(), boot_id, Micros(clock.now_us()));
+        Box::leak(Box::new(Self {
+            xen,
+            events,
+            line: Rc::new(Line::new(link)),
+            uart_interrupt: Wake::new(),
+            replies: rpc::replies(),
+            cmdline: boot.cmdline,
+            boot_id,
+            booted_ns: clock.now_ns(),
+            clock,
+        }))
+    }
+}
+
+/// What cannot be done without at boot.
+fn must<T>(result: Result<T, hypercall::XenError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn map_shared_info(xen: &Xen<Machine>) -> SharedInfo {
+    let frame = xen.machine().reserve(1).expect("the aperture is still empty");
+    // SAFETY: the frame was lent to us just now, and is given back never.
+    must(xen.run(unsafe { calls::memory::map_shared_info(frame) }));
+    // SAFETY: just mapped, and never unmapped.
+    unsafe { SharedInfo::new(xen.machine().address(frame)) }
+}

@@ -1,0 +1,69 @@
+//! A stream of hostctl's tied to a domain's console: what the domain prints goes out, what comes is typed.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::future::poll_fn;
+
+use console::{Gone, Reader, SharedConsoles};
+use embassy_futures::select::{Either, select};
+
+use crate::line::{Broken, Stream};
+
+/// How the stream's work ended.
+enum Ended {
+    /// The domain is gone and everything it printed was sent, or nobody follows.
+    Finished,
+    /// The other end threw the stream away.
+    Abandoned,
+}
+
+/// Copies both ways until the domain or the other end is gone.
+pub async fn attach(consoles: Rc<SharedConsoles>, reader: Reader, stream: Stream, follow: bool) {
+    let typed = type_in(&consoles, &reader, &stream);
+    let printed = print_out(&consoles, reader.clone(), &stream, follow);
+    let ended = match select(printed, typed).await {
+        Either::First(ended) | Either::Second(ended) => ended,
+    };
+    match ended {
+        Ended::Finished => stream.close(),
+        Ended::Abandoned => drop(stream),
+    }
+}
+
+async fn print_out(consoles: &SharedConsoles, mut reader: Reader, stream: &Stream, follow: bool) -> Ended {
+    let mut chunk = [0; 1024];
+    loop {
+        let read = match follow {
+            true => poll_fn(|cx| consoles.borrow_mut().poll_read(&mut reader, &mut chunk, cx)).await,
+            false => consoles.borrow().read(&mut reader, &mut chunk).and_then(|read| match read.len {
+                0 => Err(Gone),
+                _ => Ok(read),
+            }),
+        };
+        let Ok(read) = read else { return Ended::Finished };
+        if stream.write_all(&chunk[..read.len]).await.is_err() {
+            return Ended::Abandoned;
+        }
+    }
+}
+
+/// Types what comes. The stream's end only means that nothing more is typed: output goes on.
+async fn type_in(consoles: &SharedConsoles, reader: &Reader, stream: &Stream) -> Ended {
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        match stream.read(&mut bytes).await {
+            Ok(0) => return core::future::pending().await,
+            Ok(_) => (),
+            Err(Broken) => return Ended::Abandoned,
+        }
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            match poll_fn(|cx| consoles.borrow_mut().poll_write(reader.console(), rest, cx)).await {
+                Ok(taken) => rest = &rest[taken..],
+                // Typing into a dead domain goes nowhere; its last words are still being sent.
+                Err(Gone) => return core::future::pending().await,
+            }
+        }
+    }
+}

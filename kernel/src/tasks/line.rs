@@ -1,0 +1,87 @@
+//! Moves bytes between the UART and the link, and what the link says to whom it concerns.
+
+use embassy_futures::select::select3;
+use link::{Event, Micros};
+
+use crate::line::Line;
+use crate::system::System;
+use crate::tasks::rpc;
+use crate::time::Clock;
+use crate::uart::LinkUart;
+
+/// Serves the line for ever.
+pub async fn run(system: &'static System, mut uart: LinkUart) {
+    let line = system.line.clone();
+    loop {
+        loop {
+            let more = uart.interrupts();
+            receive(&system.clock, &line, &mut uart);
+            if !more {
+                break;
+            }
+        }
+        line.with_link(|link| link.tick(now(&system.clock)));
+        while let Some(event) = line.with_link(|link| link.poll_event()) {
+            handle(system, event);
+        }
+        transmit(&system.clock, &line, &mut uart);
+        let deadline = line.with_link(|link| link.deadline());
+        select3(system.uart_interrupt.wait(), line.kicked(), sleep_until(&system.clock, deadline)).await;
+    }
+}
+
+fn receive(clock: &Clock, line: &Line, uart: &mut LinkUart) {
+    let mut buffer = [0; 64];
+    loop {
+        let count = uart.receive(&mut buffer);
+        if count == 0 {
+            return;
+        }
+        line.with_link(|link| link.receive(&buffer[..count], now(clock)));
+    }
+}
+
+fn transmit(clock: &Clock, line: &Line, uart: &mut LinkUart) {
+    let mut fifo = [0; 16];
+    while line.with_link(|link| link.wants_transmit()) {
+        if !uart.can_send() {
+            uart.want_transmit_interrupt(true);
+            return;
+        }
+        let count = line.with_link(|link| link.transmit(&mut fifo, now(clock)));
+        if count == 0 {
+            break;
+        }
+        let sent = uart.send(&fifo[..count]);
+        debug_assert_eq!(sent, count, "an empty FIFO takes 16 bytes");
+    }
+    uart.want_transmit_interrupt(false);
+}
+
+fn handle(system: &'static System, event: Event) {
+    match system.line.deliver(event) {
+        Some(Event::Message(message)) => rpc::receive(system, &message),
+        Some(Event::Up { peer, resumed }) => {
+            log::debug!("link: up, peer {:x}{}", peer.get(), if resumed { ", resumed" } else { "" });
+        }
+        Some(Event::Down(reason)) => {
+            log::debug!("link: down: {reason}");
+            if reason != link::DownReason::Lost {
+                system.line.break_streams();
+            }
+        }
+        // Somebody else's text on a line of our own: nobody here reads it.
+        Some(_) | None => (),
+    }
+}
+
+async fn sleep_until(clock: &Clock, deadline: Option<Micros>) {
+    match deadline {
+        Some(deadline) => clock.sleep_until(deadline.0 * 1000).await,
+        None => core::future::pending().await,
+    }
+}
+
+fn now(clock: &Clock) -> Micros {
+    Micros(clock.now_us())
+}
