@@ -317,8 +317,10 @@ impl<E: Encoding> Link<E> {
     /// The last byte of the staged frame has left.
     fn departed(&mut self, now: Micros) {
         let Some(number) = self.staged_number.take() else { return };
-        if let Some(session) = &mut self.session {
-            session.sender.departed(number, now);
+        let Some(session) = &mut self.session else { return };
+        session.sender.departed(number, now);
+        // The rest of a frame that was begun before the peer was lost: nothing more is expected of it.
+        if !self.suspended {
             self.timers.outstanding(now);
         }
     }

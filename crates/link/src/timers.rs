@@ -146,7 +146,7 @@ impl<E: Encoding> Link<E> {
 
     /// The peer was silent for too long. The session is kept; only a prober goes on calling.
     fn peer_lost(&mut self, now: Micros) {
-        self.suspended = self.active().is_some();
+        self.suspended |= self.active().is_some();
         self.up = false;
         self.events.push(Event::Down(DownReason::Lost));
         let told = self.timers.probe.filter(|_| !self.suspended);

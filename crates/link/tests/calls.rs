@@ -111,7 +111,7 @@ impl Programs {
                 Begin::Running => {}
                 other => panic!("{other:?}"),
             },
-            Event::Down(_) => self.cache.session_ended(),
+            Event::Down(reason) => self.cache.link_down(&reason),
             _ => {}
         }
     }
@@ -124,7 +124,7 @@ impl Programs {
                 self.answered += 1;
             }
             Event::Down(reason) => {
-                self.failed += self.pending.fail(&reason).len() as u64;
+                self.failed += self.pending.link_down(&reason).len() as u64;
                 self.downs.push(reason);
             }
             Event::Up { resumed: false, .. } => {

@@ -145,6 +145,29 @@ fn the_session_goes_on_after_a_cut_longer_than_the_bound_with_nothing_lost() {
 }
 
 #[test]
+fn a_frame_that_was_half_sent_when_the_peer_was_lost_changes_nothing() {
+    let mut world = World::new(FAST, 1);
+    world.connect();
+    world.run(SECOND);
+    let start = world.now;
+    let host = &mut world.links[HOST];
+    for message in [b"one", b"two"] {
+        host.send_message(message.to_vec()).expect("up");
+    }
+    // The first frame is 18 bytes long.
+    assert_eq!(host.transmit(&mut [0; 25], start), 25);
+    host.tick(start + Config::host().lost_after);
+    assert_eq!(host.poll_event(), Some(Event::Down(DownReason::Lost)));
+    host.transmit(&mut [0; 600], start + Config::host().lost_after);
+    world.cut(true);
+    assert_eq!(world.run(Micros::from_millis(20_000)).concat(), []);
+    world.cut(false);
+    let [host, kernel] = world.run(Micros::from_millis(3_000));
+    assert_eq!(host, [Event::Up { peer: BootId::new(2), resumed: true }]);
+    assert_eq!(kernel, [b"one", b"two"].map(|message| Event::Message(message.to_vec())));
+}
+
+#[test]
 fn a_host_without_a_peer_says_so_once_and_finds_it_later() {
     let mut world = World::new(FAST, 1);
     world.cut(true);

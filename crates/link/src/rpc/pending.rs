@@ -58,7 +58,7 @@ impl<Id: Copy + Ord, T> Pending<Id, T> {
     ///
     /// [`DownReason::Lost`] and [`DownReason::PeerReset`] fail nothing by themselves: the session may resume, or the
     /// requests be sent again.
-    pub fn fail(&mut self, reason: &DownReason) -> Vec<(Id, T)> {
+    pub fn link_down(&mut self, reason: &DownReason) -> Vec<(Id, T)> {
         let hopeless =
             matches!(reason, DownReason::PeerRestarted { .. } | DownReason::VersionMismatch { .. });
         let broken = !matches!(reason, DownReason::Lost);
@@ -125,10 +125,10 @@ mod tests {
     #[test]
     fn a_restart_fails_all_and_a_lost_line_none() {
         let mut pending = three();
-        assert_eq!(pending.fail(&DownReason::Lost), []);
-        assert_eq!(pending.fail(&DownReason::PeerReset), []);
+        assert_eq!(pending.link_down(&DownReason::Lost), []);
+        assert_eq!(pending.link_down(&DownReason::PeerReset), []);
         let restarted = DownReason::PeerRestarted { old: BootId::new(1), new: BootId::new(2) };
-        assert_eq!(pending.fail(&restarted), [(9, 'a'), (3, 'b'), (5, 'c')]);
+        assert_eq!(pending.link_down(&restarted), [(9, 'a'), (3, 'b'), (5, 'c')]);
         assert!(pending.is_empty());
     }
 
@@ -137,10 +137,10 @@ mod tests {
         let mut pending = three();
         let broken = DownReason::Protocol(Violation::Malformed);
         for _ in 1..Pending::<u64, char>::MAX_SENT {
-            assert_eq!(pending.fail(&broken), []);
+            assert_eq!(pending.link_down(&broken), []);
             pending.resend();
         }
-        assert_eq!(pending.fail(&DownReason::Lost), []);
-        assert_eq!(pending.fail(&broken).len(), 3);
+        assert_eq!(pending.link_down(&DownReason::Lost), []);
+        assert_eq!(pending.link_down(&broken).len(), 3);
     }
 }

@@ -15,6 +15,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
+use crate::event::DownReason;
+
 /// What to do with a request that has come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin<'a> {
@@ -125,8 +127,12 @@ impl<Id: Copy + Ord> ReplyCache<Id> {
         finish
     }
 
-    /// The session ended: the running calls' answers are wanted by nobody until they are asked for again.
-    pub fn session_ended(&mut self) {
+    /// The link went down: unless the session is only suspended ([`DownReason::Lost`]), the running calls' answers
+    /// are wanted by nobody until they are asked for again.
+    pub fn link_down(&mut self, reason: &DownReason) {
+        if matches!(reason, DownReason::Lost) {
+            return;
+        }
         for state in self.calls.values_mut() {
             if let State::Running { wanted } = state {
                 *wanted = false;
@@ -225,11 +231,19 @@ mod tests {
         let mut cache = cache();
         cache.begin(1);
         cache.begin(2);
-        cache.session_ended();
+        cache.link_down(&DownReason::PeerReset);
         assert_eq!(cache.begin(2), Begin::Running);
         assert_eq!(cache.finish(1, b"one"), Finish::Keep);
         assert_eq!(cache.finish(2, b"two"), Finish::Send);
         assert_eq!(cache.begin(1), Begin::Done(b"one"));
+    }
+
+    #[test]
+    fn an_answer_is_still_wanted_when_the_line_was_only_lost() {
+        let mut cache = cache();
+        cache.begin(1);
+        cache.link_down(&DownReason::Lost);
+        assert_eq!(cache.finish(1, b"one"), Finish::Send);
     }
 
     #[test]
