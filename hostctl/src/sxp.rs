@@ -167,14 +167,14 @@ mod tests {
                 "image".into(),
                 Sxp::pair(
                     "args",
-                    "root=/dev/xvda1 ro ip=dhcp quiet splash".to_owned() + " single console=hvc0 apic",
+                    "root=/dev/xvda1 ro ip=dhcp quiet splash".to_owned() + " single console=hvc0 apm",
                 ),
             ]),
             Sxp::pair("status", 0i64),
         ]);
         assert_eq!(
             long.pretty(),
-            "(domain\n    (name guest1)\n    (image\n        (args 'root=/dev/xvda1 ro ip=dhcp quiet splash single console=hvc0 apic')\n    )\n    (status 0)\n)\n"
+            "(domain\n    (name guest1)\n    (image\n        (args 'root=/dev/xvda1 ro ip=dhcp quiet splash single console=hvc0 apm')\n    )\n    (status 0)\n)\n"
         );
         assert_eq!(Sxp::pair("name", "x").pretty(), "(name x)\n");
     }

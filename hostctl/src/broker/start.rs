@@ -1,6 +1,6 @@
 //! Finding a line's broker, or starting one.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
@@ -67,7 +67,7 @@ fn is_passing(error: &io::Error) -> bool {
 /// Starts a broker, and waits until it serves, or another one is found to own the line.
 fn spawn(line: &Line, place: &Place) -> io::Result<()> {
     let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&place.log)?;
-    let mut command = Command::new(own_executable()?);
+    let mut command = another_self();
     command
         .args(["broker", "--line", &line.to_string()])
         .stdin(Stdio::null())
@@ -89,15 +89,9 @@ fn spawn(line: &Line, place: &Place) -> io::Result<()> {
     }
 }
 
-/// The program that runs now: a broker is another run of it.
-pub(crate) fn own_executable() -> io::Result<std::path::PathBuf> {
-    // Tests run inside another program and name the real one.
-    if let Some(path) = std::env::var_os("HOSTCTL_EXECUTABLE") {
-        return Ok(path.into());
-    }
-    // Works also when the file was replaced by a newer build, which `current_exe` would not.
-    match fs::metadata("/proc/self/exe") {
-        Ok(_) => Ok("/proc/self/exe".into()),
-        Err(_) => std::env::current_exe(),
-    }
+/// Another run of the program that runs now, also when its file was replaced by a newer build meanwhile.
+pub(crate) fn another_self() -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("hostctl");
+    command
 }

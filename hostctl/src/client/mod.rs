@@ -60,6 +60,8 @@ pub struct Client {
     out: Vec<u8>,
     welcome: Option<Welcome>,
     waiting: VecDeque<FromBroker>,
+    /// Channels that were reserved and not given up.
+    nr_streams: usize,
     signals: &'static Signals,
     opened: Instant,
     patience: Duration,
@@ -96,6 +98,7 @@ impl Client {
             out: Vec::new(),
             welcome: None,
             waiting: VecDeque::new(),
+            nr_streams: 0,
             signals,
             opened: Instant::now(),
             patience,
@@ -146,30 +149,34 @@ impl Client {
         Ok(self.welcome.as_ref())
     }
 
-    /// Makes a call and waits for its answer. A call whose broker dies is made again, once in effect.
+    /// Makes a call and waits for its answer.
     ///
     /// # Errors
     /// The call was not carried out, or its answer did not come.
     pub fn call<E: Endpoint>(&mut self, request: &E::Request) -> Result<E::Response, CallError> {
         let ticket = self.start::<E>(request)?;
-        let mut repeats = 0;
-        loop {
-            match self.wait_for(&ticket) {
-                Err(CallError::Broker { reason, .. }) if repeats < 3 => {
-                    repeats += 1;
+        self.wait_for(&ticket)
+    }
+
+    /// Waits for the answer to a call that was started. If the broker dies meanwhile, the call is made again through another,
+    /// once in effect; not so when streams are open, which die with their broker.
+    ///
+    /// # Errors
+    /// The call was not carried out, or its answer did not come.
+    pub fn wait_for<E: Endpoint>(&mut self, ticket: &Ticket<E>) -> Result<E::Response, CallError> {
+        for _ in 0..3 {
+            match self.await_answer(ticket) {
+                Err(CallError::Broker { reason, .. }) if self.nr_streams == 0 => {
                     self.reconnect(&reason)?;
                     self.send(&ToBroker::Call(ticket.request.clone()));
                 }
                 result => return result,
             }
         }
+        self.await_answer(ticket)
     }
 
-    /// Waits for the answer to a call that was started.
-    ///
-    /// # Errors
-    /// The call was not carried out, or its answer did not come.
-    pub fn wait_for<E: Endpoint>(&mut self, ticket: &Ticket<E>) -> Result<E::Response, CallError> {
+    fn await_answer<E: Endpoint>(&mut self, ticket: &Ticket<E>) -> Result<E::Response, CallError> {
         let is_answer = |message: &FromBroker| matches!(message, FromBroker::Answer(r) if r.id == ticket.id);
         loop {
             if let Some(at) = self.waiting.iter().position(is_answer)
@@ -228,7 +235,10 @@ impl Client {
         self.send(&ToBroker::Reserve);
         loop {
             match self.receive(None, None)? {
-                Some(FromBroker::Reserved(channel)) => return channel.ok_or(CallError::NoChannel),
+                Some(FromBroker::Reserved(channel)) => {
+                    self.nr_streams += usize::from(channel.is_some());
+                    return channel.ok_or(CallError::NoChannel);
+                }
                 Some(message) => self.keep(message),
                 None => {}
             }
@@ -254,8 +264,9 @@ impl Client {
         self.send(&ToBroker::Finish { channel });
     }
 
-    /// Gives a stream up.
+    /// Gives a reserved channel up, with its stream.
     pub fn reset(&mut self, channel: u16) {
+        self.nr_streams = self.nr_streams.saturating_sub(1);
         self.send(&ToBroker::Reset { channel });
     }
 

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +15,7 @@ use serde_json::json;
 use super::dir::{LabDir, LabName, Record};
 use super::qemu::Machine;
 use super::{down, files};
-use crate::broker::start::own_executable;
+use crate::broker::start::another_self;
 use crate::client::{CallError, Client};
 use crate::connect::{Line, Options};
 use crate::dirs;
@@ -224,7 +224,7 @@ fn make(dir: &LabDir, record: &Record) -> Result<()> {
 
 /// Starts QEMU's parent and waits until QEMU runs.
 fn spawn_keeper(name: &LabName, parent: Option<u32>) -> Result<BufReader<ChildStdout>> {
-    let mut command = Command::new(own_executable()?);
+    let mut command = another_self();
     command.args(["lab-keeper", &name.to_string()]);
     if let Some(parent) = parent {
         command.args(["--parent", &parent.to_string()]);

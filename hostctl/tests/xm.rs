@@ -1,0 +1,200 @@
+//! Transcripts of `hostctl xm` against a control domain of canned answers, through a real broker.
+
+mod fake;
+
+use fake::{Done, Fake, Order, domain, finish};
+use proto::domain::{DomainState, Ended, ShutdownReason};
+use proto::error::CreateError;
+
+fn done(code: i32, stdout: &str, stderr: &str) -> Done {
+    Done { code, stdout: stdout.into(), stderr: stderr.into() }
+}
+
+#[test]
+fn list_shows_all_domains_by_name() {
+    let fake = Fake::start();
+    fake.world.lock().unwrap().domains.push(domain("Alpha", 4));
+    assert_eq!(
+        fake.xm("list"),
+        done(
+            0,
+            "Name                                        ID   Mem VCPUs      State   Time(s)\n\
+             Alpha                                        4   128     1     -b----      1.5\n\
+             Domain-0                                     0   128     1     -b----      1.5\n\
+             guest1                                       1   128     1     -b----      1.5\n",
+            ""
+        )
+    );
+    assert_eq!(
+        fake.xm("list 1").stdout.lines().nth(1),
+        Some("guest1                                       1   128     1     -b----      1.5")
+    );
+    assert_eq!(fake.xm("list --state=paused").stdout.lines().count(), 1);
+}
+
+#[test]
+fn an_unknown_domain_is_exit_code_3_and_nothing_is_printed() {
+    let fake = Fake::start();
+    for line in [
+        "list guest1 nobody",
+        "domid nobody",
+        "domname nobody",
+        "pause nobody",
+        "unpause nobody",
+        "destroy nobody",
+        "uptime nobody",
+        "console nobody",
+    ] {
+        assert_eq!(fake.xm(line), done(3, "", "Error: Domain 'nobody' does not exist.\n"), "{line}");
+    }
+    assert_eq!(fake.xm("console -q nobody"), done(1, "", ""));
+}
+
+#[test]
+fn names_and_ids_are_told_apart() {
+    let fake = Fake::start();
+    assert_eq!(fake.xm("domid guest1"), done(0, "1\n", ""));
+    assert_eq!(fake.xm("domname 1"), done(0, "guest1\n", ""));
+    assert_eq!(fake.xm("domid guest1 --json"), done(0, "{\"domid\":1,\"name\":\"guest1\"}\n", ""));
+}
+
+#[test]
+fn pause_unpause_and_destroy_say_nothing_and_do_it() {
+    let fake = Fake::start();
+    assert_eq!(fake.xm("pause guest1"), done(0, "", ""));
+    assert!(fake.world.lock().unwrap().domains[1].state.contains(DomainState::PAUSED));
+    assert_eq!(fake.xm("unpause 1"), done(0, "", ""));
+    assert!(!fake.world.lock().unwrap().domains[1].state.contains(DomainState::PAUSED));
+    assert_eq!(fake.xm("destroy guest1"), done(0, "", ""));
+    assert_eq!(fake.world.lock().unwrap().domains.len(), 1);
+}
+
+#[test]
+fn domain_0_is_refused_with_the_usage() {
+    let fake = Fake::start();
+    let refused = fake.xm("destroy Domain-0");
+    assert_eq!(
+        (refused.code, refused.stderr.as_str()),
+        (1, "Error: Cannot destroy privileged domain Domain-0\n")
+    );
+    assert!(refused.stdout.starts_with("Usage: xm destroy <Domain>\n\n"), "{}", refused.stdout);
+}
+
+#[test]
+fn uptime_and_dmesg_come_through() {
+    let fake = Fake::start();
+    assert_eq!(
+        fake.xm("uptime guest1"),
+        done(
+            0,
+            "Name                                ID Uptime \nguest1                               1  0:01:05\n",
+            ""
+        )
+    );
+    assert_eq!(fake.xm("dmesg"), done(0, "(XEN) one\n(XEN) two\x1b[31m", ""));
+    let stray = fake.xm("dmesg x");
+    assert_eq!((stray.code, stray.stderr.as_str()), (1, "Error: No parameter required\n"));
+}
+
+#[test]
+fn create_uploads_the_images_and_says_what_it_started() {
+    let fake = Fake::start();
+    fake.file("kernel", b"\x7fELF and so on");
+    fake.file("ramdisk", &vec![7; 300_000]);
+    fake.file("g.cfg", b"kernel = 'kernel'\nramdisk = \"ramdisk\"\nmemory = 64 # MiB\nextra = 'quiet'\n");
+    assert_eq!(
+        fake.xm("create g.cfg name=web vcpus=2"),
+        done(0, "Using config file \"./g.cfg\".\nStarted domain web (id=7)\n", "")
+    );
+    let world = fake.world.lock().unwrap();
+    let request = &world.created[0];
+    assert_eq!(
+        (request.config.name.as_str(), request.config.memory_kib, request.config.vcpus),
+        ("web", 65536, 2)
+    );
+    assert_eq!((request.config.cmdline.as_str(), request.paused), ("quiet", false));
+    assert_eq!(world.uploads.len(), 2);
+    assert!(world.uploads.iter().all(|(_, through_memory)| !through_memory));
+}
+
+#[test]
+fn create_takes_images_of_the_bundle_by_name() {
+    let fake = Fake::start();
+    assert_eq!(fake.xm("create -p /dev/null name=b kernel=bundle:k -q"), done(0, "", ""));
+    assert!(fake.world.lock().unwrap().created[0].paused);
+    assert_eq!(
+        fake.xm("create -q /dev/null name=b kernel=bundle:z"),
+        done(1, "", "Error: the bundle has no image 'z'; it has k\n")
+    );
+}
+
+#[test]
+fn create_reports_a_refusal_as_one_error() {
+    let fake = Fake::start();
+    fake.world.lock().unwrap().refuses_creation = Some(CreateError::BadVcpus { asked: 0, most: 128 });
+    assert_eq!(
+        fake.xm("create -q /dev/null name=g kernel=bundle:k vcpus=0"),
+        done(1, "", "Error: domain 'g' cannot have 0 vcpus: 1 to 128 are possible\n")
+    );
+    assert_eq!(
+        fake.xm("create -q /dev/null name=g"),
+        done(
+            1,
+            "",
+            "Error: domain 'g' has no kernel: add kernel = \"/path/to/kernel\" to its configuration\n"
+        )
+    );
+}
+
+#[test]
+fn the_console_types_reads_and_ends_with_the_domain() {
+    let fake = Fake::start();
+    let mut child = fake.spawn(&["xm", "console", "guest1"]);
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"uname\n").unwrap();
+    fake.until("the command arrives", |world| world.typed == b"uname\n");
+    drop(child.stdin.take());
+    fake.order(Order::Print(b"bye\n".to_vec()));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    fake.order(Order::End(Ended::Shutdown(ShutdownReason::Poweroff)));
+    assert_eq!(finish(child), done(0, "hello from guest1\r\nuname\nbye\n", ""));
+}
+
+#[test]
+fn control_and_bracket_detaches_and_leaves_the_domain() {
+    let fake = Fake::start();
+    let mut child = fake.spawn(&["xm", "console", "guest1"]);
+    fake.until("the console is open", |world| world.consoles == 1);
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"x\x1dy").unwrap();
+    assert_eq!(finish(child).code, 0);
+    fake.until("the console is closed", |world| world.consoles == 0);
+    assert_eq!(fake.world.lock().unwrap().typed, b"x");
+}
+
+#[test]
+fn several_readers_see_one_console() {
+    let fake = Fake::start();
+    let readers: Vec<_> = (0..3).map(|_| fake.spawn(&["xm", "console", "guest1"])).collect();
+    fake.until("all are open", |world| world.consoles == 3);
+    fake.order(Order::Print(b"to all\n".to_vec()));
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    fake.order(Order::End(Ended::Destroyed));
+    for reader in readers {
+        assert_eq!(finish(reader).stdout, "hello from guest1\r\nto all\n");
+    }
+}
+
+#[test]
+fn console_log_prints_what_is_kept_and_returns() {
+    let fake = Fake::start();
+    assert_eq!(fake.run(&["console-log", "guest1"]), done(0, "hello from guest1\r\n", ""));
+    assert_eq!(fake.run(&["console-log", "x"]), done(3, "", "Error: Domain 'x' does not exist.\n"));
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let fake = Fake::start();
+    let mut child = fake.spawn(&["xm", "list"]);
+    drop(child.stdout.take());
+    let done = finish(child);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+}
