@@ -22,31 +22,20 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
     }
     sh::run(Command::new("apt-get").args(["update", "-q"]))
         .context("the package lists could not be fetched")?;
-    let plain = sh::run(apt_get(false).args(packages));
-    match plain {
-        Err(_) if packages.contains(&"qemu-system-x86") && has_foreign_qemu_utils() => {
-            eprintln!(
-                "qemu-utils is of another release, which the release's own QEMU does not allow: back to {CODENAME}'s"
-            );
-            sh::run(apt_get(true).args(packages).arg(format!("qemu-utils/{CODENAME}")))
-        }
-        done => done,
-    }
-}
-
-/// `apt-get install` without questions and without what is only recommended.
-fn apt_get(may_downgrade: bool) -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command.args(["install", "-q", "-y", "--no-install-recommends"]);
-    if may_downgrade {
-        command.arg("--allow-downgrades");
+    command.args(["install", "-q", "-y", "--no-install-recommends", "--no-remove"]).args(packages);
+    if packages.contains(&"qemu-system-x86") && has_foreign_qemu_utils() {
+        eprintln!(
+            "qemu-utils is not {CODENAME}'s, and breaks {CODENAME}'s QEMU: it goes back to {CODENAME}'s version"
+        );
+        command.args(["--allow-downgrades", &format!("qemu-utils/{CODENAME}")]);
     }
-    command
+    sh::run(&mut command)
 }
 
 /// This system's Debian release, by its name.
-pub(super) fn release() -> Option<String> {
+fn release() -> Option<String> {
     let text = std::fs::read_to_string("/etc/os-release").ok()?;
     let value = |key: &str| {
         text.lines()
@@ -56,7 +45,7 @@ pub(super) fn release() -> Option<String> {
     (value("ID") == Some("debian")).then(|| value("VERSION_CODENAME").unwrap_or_default().to_owned())
 }
 
-/// QEMU's tools from backports break with the release's own QEMU, and so does its installation.
+/// QEMU's tools from backports cannot be installed beside the release's own QEMU; apt would remove them.
 fn has_foreign_qemu_utils() -> bool {
     let mut query = Command::new("dpkg-query");
     query.args(["--show", "--showformat", "${Version}", "qemu-utils"]);

@@ -34,6 +34,8 @@ pub(super) fn ensure() -> Vec<String> {
 }
 
 fn fetch(place: &Path) -> Result<()> {
+    let directory = place.parent().context("the cache has a directory")?;
+    std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
     let work = Scratch::new()?;
     let apt = |words: &[&str]| -> Result<()> {
         let at = |name: &str| work.0.join(name).display().to_string();
@@ -74,8 +76,6 @@ fn fetch(place: &Path) -> Result<()> {
     if !found.exists() {
         bail!("{PACKAGE} holds no /boot/xen-4.20-amd64.gz");
     }
-    let directory = place.parent().context("the cache has a directory")?;
-    std::fs::create_dir_all(directory).with_context(|| format!("{}", directory.display()))?;
     // Under its name only when it is complete: two setups may run at once.
     let partial = place.with_extension(format!("partial-{}", std::process::id()));
     std::fs::copy(&found, &partial).with_context(|| format!("{}", partial.display()))?;
