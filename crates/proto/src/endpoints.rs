@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::console::{ConsoleOpen, ConsoleOpened};
 use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
-use crate::host::{Greeting, HostInfo, Usage};
+use crate::host::{Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
 use crate::wire::Key;
 
@@ -96,6 +96,8 @@ endpoints! {
     HostDmesg(bool) -> Result<Vec<u8>, XenError>, "host/dmesg";
     /// What the control domain itself uses: memory, hypercalls.
     HostUsage(()) -> Usage, "host/usage";
+    /// Opens a stream of the control domain's own log, oldest line first.
+    HostLog(LogOpen) -> Result<(), DomainError>, "host/log";
     /// Ends the machine: a lab's QEMU exits with this code, hardware powers off.
     HostHalt(u8) -> Result<(), XenError>, "host/halt";
 }

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
+use crate::wire::StreamChannel;
+
 /// Answers [`crate::endpoints::Hello`]. Never changes: it is how two unlike builds find out that they are unlike.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct Greeting {
@@ -123,4 +125,13 @@ pub struct Usage {
     pub exits: u64,
     /// Hypercalls in those exits.
     pub hypercalls: u64,
+}
+
+/// Asks for a stream of the control domain's own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct LogOpen {
+    /// The stream's channel.
+    pub channel: StreamChannel,
+    /// Stay, and send what comes.
+    pub follow: bool,
 }
