@@ -5,7 +5,29 @@
 //! when the other end restarted. It does no input or output and has no clock: bytes and the time are passed in,
 //! so the kernel's UART task, hostctl's broker and the tests drive the same code.
 //!
-//! See [`Link`] for how to drive it.
+//! # Driving it
+//!
+//! Three things may happen, and after each of them, as after any call on the link, the same three are looked at:
+//!
+//! ```text
+//! bytes came            link.receive(&bytes, now)
+//! the line takes bytes  while link.wants_transmit(): n = link.transmit(&mut buffer, now); write buffer[..n]
+//! link.deadline() came  link.tick(now)
+//!
+//! then:  every event of link.poll_event() is handled (most handlers call the link again),
+//!        the line is watched for room only while link.wants_transmit(),
+//!        the timer is set to link.deadline(), or stopped.
+//! ```
+//!
+//! On [`Event::Down`] the tables of [`rpc`] are told the reason, and unless it is [`DownReason::Lost`] all streams are
+//! gone. On [`Event::Up`] that is not `resumed`, the asking end repeats what [`rpc::Pending::resend`] gives.
+//! A `Foreign` event is for the log.
+//!
+//! # Layers, from the line up
+//!
+//! `encoding` finds frames among bytes; `frame`, `hello` and `record` are the format; `sender` and `receiver` the
+//! two halves of the window; `message`, `stream` and `streams` what rides on it; `session` joins these; `link` is the
+//! outside, with `handshake` and `timers`.
 #![no_std]
 #![forbid(unsafe_code)]
 
