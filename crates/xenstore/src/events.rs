@@ -34,44 +34,37 @@ impl Store {
 
     /// Queues the events of a change that everybody can see now.
     pub(crate) fn fire(&mut self, change: Change) {
-        match &change.kind {
-            ChangeKind::Written => self.fire_here(&change.path, &[]),
-            ChangeKind::Permitted(old) => self.fire_here(&change.path, core::slice::from_ref(old)),
-            ChangeKind::Removed(top) => {
-                self.fire_below(&change.path, top);
-                let parent = change.path.split_last().and_then(|(parent, _)| self.tree.get(parent));
-                let mut readers = alloc::vec![top.perms.clone()];
-                readers.extend(parent.map(|parent| parent.perms.clone()));
-                self.tell(&change.path, &readers);
-            }
+        let path = &change.path;
+        if let ChangeKind::Removed(top) = &change.kind {
+            self.fire_below(path, top);
         }
-    }
-
-    /// An event on a node that exists: for those who may read it, or its directory, or might before (`old`).
-    fn fire_here(&mut self, path: &StorePath, old: &[Perms]) {
-        // What a transaction wrote and removed again has had its event, if anybody was to know.
-        let Some(node) = self.tree.get(path.as_str()) else { return };
-        let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
-        let mut readers = alloc::vec![node.perms.clone()];
-        readers.extend(parent.map(|parent| parent.perms.clone()));
-        readers.extend_from_slice(old);
-        self.tell(path, &readers);
-    }
-
-    fn tell(&mut self, path: &StorePath, readers: &[Perms]) {
         let concerned = self.watches.concerned(path);
         if concerned.is_empty() {
             return;
         }
+        // For those who may read the node, or its directory, or might before.
+        let mut readers: Vec<Perms> = Vec::with_capacity(3);
+        match (&change.kind, self.tree.get(path.as_str())) {
+            (ChangeKind::Removed(top), _) => readers.push(top.perms.clone()),
+            (ChangeKind::Written, Some(node)) => readers.push(node.perms.clone()),
+            (ChangeKind::Permitted(old), Some(node)) => {
+                readers.extend([node.perms.clone(), old.clone()]);
+            }
+            // A transaction removed it again: that has its own event, if anybody is to know.
+            (_, None) => return,
+        }
+        let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
+        readers.extend(parent.map(|parent| parent.perms.clone()));
         let shared: Arc<str> = path.as_str().into();
         for id in concerned {
-            if self.may_know(id, readers) {
+            if self.may_know(id, &readers) {
                 self.queue(id, &shared);
             }
         }
     }
 
-    /// Events for watches on nodes inside a subtree that is gone: each on its own path.
+    /// Events for watches on nodes inside a subtree that is gone: each on its own path. Watches above the subtree hear of its top
+    /// alone, as with upstream's C server.
     fn fire_below(&mut self, path: &StorePath, top: &Arc<Node>) {
         for id in self.watches.below(path) {
             let Some(watch) = self.watches.get(id) else { continue };

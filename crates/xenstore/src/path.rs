@@ -30,11 +30,11 @@ impl StorePath {
     /// # Errors
     /// [`Error::Invalid`]: empty, too long, a character outside `[A-Za-z0-9-/_@]`, a doubled or trailing slash.
     pub fn parse(raw: &[u8], whose: DomId, relative_max: usize) -> Result<Self, Error> {
-        let text = core::str::from_utf8(raw).map_err(|_| Error::Invalid)?;
-        let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'/' | b'_' | b'@');
-        if text.is_empty() || text.len() > ABSOLUTE_MAX || !text.bytes().all(legal) {
+        // Checked once, in one pass; ASCII, so the conversion cannot fail.
+        if !is_legal(raw) {
             return Err(Error::Invalid);
         }
+        let text = core::str::from_utf8(raw).map_err(|_| Error::Invalid)?;
         let whole = if text.starts_with(['/', '@']) {
             String::from(text)
         } else {
@@ -43,8 +43,7 @@ impl StorePath {
             whole.push_str(text);
             whole
         };
-        let malformed = whole.contains("//") || (whole.len() > 1 && whole.ends_with('/'));
-        if malformed || whole.len() > ABSOLUTE_MAX || without_home(&whole).len() > relative_max {
+        if whole.len() > ABSOLUTE_MAX || without_home(&whole).len() > relative_max {
             return Err(Error::Invalid);
         }
         Ok(StorePath(whole))
@@ -89,6 +88,19 @@ impl StorePath {
         let slash = self.0.rfind('/')?;
         Some((&self.0[..slash.max(1)], &self.0[slash + 1..]))
     }
+}
+
+/// Legal characters only, no doubled slash, none at the end but the root's own.
+fn is_legal(raw: &[u8]) -> bool {
+    let mut last = 0;
+    for &byte in raw {
+        let is_legal = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'/' | b'_' | b'@');
+        if !is_legal || (byte == b'/' && last == b'/') {
+            return false;
+        }
+        last = byte;
+    }
+    !raw.is_empty() && (last != b'/' || raw.len() == 1)
 }
 
 /// The names in an absolute path.

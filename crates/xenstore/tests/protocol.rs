@@ -57,7 +57,7 @@ fn requests_with_the_wrong_strings_are_einval() {
             (1, 0, Type::SET_PERMS, b"a\0q1\0", err("EINVAL")),
             (1, 0, Type::WATCH, b"a\0", err("EINVAL")),
             (1, 0, Type::WATCH, b"a\0t\0x\0", err("EINVAL")),
-            (1, 0, Type::WATCH, b"a\0t\0001\0002\0", err("EINVAL")),
+            (1, 0, Type::WATCH, b"a\0t\x001\x002\0", err("EINVAL")),
             (1, 0, Type::UNWATCH, b"a\0", err("EINVAL")),
             (1, 0, Type::TRANSACTION_END, b"X\0", err("EINVAL")),
             (1, 0, Type::GET_DOMAIN_PATH, b"x\0", err("EINVAL")),
@@ -143,7 +143,7 @@ fn long_directories_come_in_parts() {
     }
     assert_eq!(listed, names);
     world.write(CONTROL, "/big/new", "").unwrap();
-    let part = world.ask(CONTROL, 0, Type::DIRECTORY_PART, b"/big\0999999\0").unwrap();
+    let part = world.ask(CONTROL, 0, Type::DIRECTORY_PART, b"/big\x00999999\0").unwrap();
     let (number, rest) = part.split_once('\0').unwrap();
     assert_ne!(Some(number.to_owned()), generation);
     assert_eq!(rest, "\0");
@@ -213,7 +213,7 @@ fn guests_may_not_do_what_is_the_control_domains() {
     let mut world = World::new();
     let rows: &[Row<'_>] = &[
         (1, 0, Type::CONTROL, b"check\0", err("EACCES")),
-        (1, 0, Type::INTRODUCE, b"4\0001\0002\0", err("EACCES")),
+        (1, 0, Type::INTRODUCE, b"4\x001\x002\0", err("EACCES")),
         (1, 0, Type::RELEASE, b"2\0", err("EACCES")),
         (1, 0, Type::RESUME, b"1\0", err("EACCES")),
         (1, 0, Type::SET_TARGET, b"1\x002\0", err("EACCES")),

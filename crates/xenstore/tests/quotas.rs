@@ -100,7 +100,7 @@ fn memory_is_limited_over_everything_a_guest_can_keep() {
         made += 1;
     }
     assert!((8..=10).contains(&made), "{made}");
-    assert_eq!(world.watch(1, &"w/".repeat(100).trim_end_matches('/').to_owned(), "t"), err("ENOSPC"));
+    assert_eq!(world.watch(1, "w/".repeat(100).trim_end_matches('/'), "t"), err("ENOSPC"));
     for index in 0..made {
         world.rm(1, &index.to_string()).unwrap();
     }

@@ -48,8 +48,8 @@ fn watches_inside_a_removed_tree_fire_on_their_own_path() {
 #[test]
 fn depth_limits_how_far_below_counts() {
     let mut world = World::new();
-    world.ask(1, 0, Type::WATCH, b"a\0d0\0000\0").unwrap();
-    world.ask(1, 0, Type::WATCH, b"a\0d1\0001\0").unwrap();
+    world.ask(1, 0, Type::WATCH, b"a\0d0\x000\0").unwrap();
+    world.ask(1, 0, Type::WATCH, b"a\0d1\x001\0").unwrap();
     world.events(1);
     world.write(1, "a", "").unwrap();
     world.write(1, "a/b", "").unwrap();
