@@ -6,18 +6,20 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use qemu_tests::{Boot, Machine};
+use qemu_tests::machine::PATIENCE;
+use qemu_tests::{Boot, Machine, process};
 
 fn main() -> ExitCode {
     let all: &[suite::Promise] = &[
         ("a machine boots and answers", answers),
         ("its console in Xen is readable", dmesg_is_xens),
-        ("no driver of its own is needed to wait: an idle lab takes under 2 % of a core", idle_is_cheap),
+        ("an idle lab takes under 2 % of a core", idle_is_cheap),
+        ("two labs stand side by side and are told apart by their names", side_by_side),
     ];
     let some = &all[..2];
     suite::main(&[
         (Boot::PLAIN, all),
-        (Boot { iommu: true, ..Boot::PLAIN }, all),
+        (Boot { iommu: true, ..Boot::PLAIN }, &all[..3]),
         (Boot { iommu: false, ..Boot::OTHER }, some),
         (Boot::OTHER, some),
     ])
@@ -51,6 +53,35 @@ fn answers(machine: &Machine) -> Result<()> {
 fn dmesg_is_xens(machine: &Machine) -> Result<()> {
     let text = machine.xm(&["dmesg"])?.ok()?;
     ensure!(text.contains("Xen version") || text.contains("(XEN)"), "{text}");
+    Ok(())
+}
+
+fn side_by_side(machine: &Machine) -> Result<()> {
+    let mut up = machine.hostctl(&["lab", "up", "--name", "second"]);
+    process::run(&mut up, PATIENCE)?.ok()?;
+    // Whatever follows, the second one goes.
+    let told_apart = told_apart(machine);
+    process::run(&mut machine.hostctl(&["lab", "down", "second"]), PATIENCE)?.ok()?;
+    told_apart?;
+    answers(machine)
+}
+
+fn told_apart(machine: &Machine) -> Result<()> {
+    let list = process::run(&mut machine.hostctl(&["lab", "list"]), PATIENCE)?.ok()?;
+    ensure!(list.contains(machine.name()) && list.contains("second"), "{list}");
+    let host = |connect: &str| -> Result<String> {
+        let mut command = machine.xm_command(&["info", "--json"]);
+        command.env("HOSTCTL_CONNECT", connect);
+        let info: serde_json::Value = serde_json::from_str(&process::run(&mut command, PATIENCE)?.ok()?)?;
+        Ok(info["host"].as_str().context("the machine's name")?.to_owned())
+    };
+    ensure!(host("lab:second")? == "second");
+    ensure!(host(&format!("lab:{}", machine.name()))? == machine.name());
+    // Without a name there is no telling which is meant, and no guess.
+    let mut command = machine.xm_command(&["list"]);
+    command.env_remove("HOSTCTL_CONNECT");
+    let done = process::run(&mut command, PATIENCE)?.with_code(1)?;
+    ensure!(done.stderr.contains("second"), "{done:#}");
     Ok(())
 }
 
