@@ -108,7 +108,9 @@ fn up() -> Vec<String> {
 }
 
 fn only_lab(verbose: bool) -> Result<Line, ConnectError> {
+    // The labs of `lab run` belong to those commands.
     let mut running = LabDir::running();
+    running.retain(|name| !name.is_temporary());
     match (running.pop(), running.is_empty()) {
         (None, _) => Err(ConnectError::Nothing),
         (Some(only), true) => {
@@ -117,7 +119,10 @@ fn only_lab(verbose: bool) -> Result<Line, ConnectError> {
             }
             Ok(Line::Lab(only))
         }
-        (Some(_), false) => Err(ConnectError::Several(up())),
+        (Some(last), false) => {
+            running.push(last);
+            Err(ConnectError::Several(running.iter().map(LabName::to_string).collect()))
+        }
     }
 }
 

@@ -28,6 +28,16 @@ impl LabName {
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         if fits { Ok(LabName(text.into())) } else { Err(ConnectError::BadLabName(text.into())) }
     }
+
+    /// The name of this process's `lab run`.
+    pub fn temporary() -> LabName {
+        LabName(format!("run-{}", std::process::id()))
+    }
+
+    /// The lab belongs to a `lab run`, and goes with it.
+    pub fn is_temporary(&self) -> bool {
+        self.0.starts_with("run-")
+    }
 }
 
 impl fmt::Display for LabName {

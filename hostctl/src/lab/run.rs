@@ -48,7 +48,7 @@ impl Run {
             Err(Failure::Plain(text)) => bail!(text),
             Err(other) => bail!("{other:?}"),
         };
-        let name = LabName::parse(&format!("run-{}", std::process::id()))?;
+        let name = LabName::temporary();
         let started = Instant::now();
         let mut lab = match Lab::start(&name, &self.parts, Some(std::process::id()), options) {
             Ok(lab) => lab,
@@ -173,7 +173,7 @@ fn machine_failed(text: &str, dir: &LabDir, out: &mut Output) -> u8 {
 /// Removes what runs before this one left when they were killed.
 fn sweep() {
     for dir in LabDir::all() {
-        let is_old_run = dir.name().to_string().starts_with("run-") && !dir.is_running();
+        let is_old_run = dir.name().is_temporary() && !dir.is_running();
         if is_old_run && let Ok(Some(_lock)) = dir.lock() {
             let _ = down::end(&dir, false);
         }

@@ -153,6 +153,25 @@ impl Fake {
         }
     }
 
+    /// Makes a lab's directory whose line is this fake, and whose QEMU is this process, or one long gone.
+    pub fn lab(&self, name: &str, is_alive: bool) -> PathBuf {
+        let dir = self.dir.path().join("nanodom/labs").join(name);
+        std::fs::create_dir_all(&dir).expect("the directory can be made");
+        let me = hostctl::lab::process::Process::now(std::process::id()).expect("this process runs");
+        let started = if is_alive { me.started } else { me.started - 1 };
+        let record = serde_json::json!({
+            "name": name, "qemu": { "pid": me.pid, "started": started }, "keeper": null, "created": 0, "xen": "4.17",
+            "xen_file": "/x", "kernel": "/k", "bundle": null, "iommu": false, "memory_mib": 512,
+            "dom0_memory_mib": 16, "cpus": 1, "command": [],
+        });
+        std::fs::write(dir.join("lab.json"), record.to_string()).expect("the record can be written");
+        std::os::unix::fs::symlink(self.line(), dir.join("serial.sock")).expect("the line can be linked");
+        std::fs::File::create(dir.join("shm"))
+            .and_then(|file| file.set_len(2 << 20))
+            .expect("memory can be made");
+        dir
+    }
+
     /// Ids of the brokers of this fake's line.
     pub fn brokers(&self) -> Vec<u32> {
         let me = format!("unix:{}", self.line().display());
@@ -363,12 +382,10 @@ impl Machine {
                     let _ = self.link.stream_write(channel, &bytes);
                 }
             }
-            Event::StreamReset(channel) | Event::StreamEnd(channel) => {
-                if self.consoles.contains(&channel) {
-                    self.consoles.retain(|console| *console != channel);
-                    self.world.lock().unwrap().consoles = self.consoles.len();
-                    self.link.stream_reset(channel);
-                }
+            Event::StreamReset(channel) | Event::StreamEnd(channel) if self.consoles.contains(&channel) => {
+                self.consoles.retain(|console| *console != channel);
+                self.world.lock().unwrap().consoles = self.consoles.len();
+                self.link.stream_reset(channel);
             }
             _ => {}
         }
