@@ -64,9 +64,9 @@ impl Machine {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         artifacts::check_installed()?;
         let hostctl = artifacts::named(artifacts::HOSTCTL)?;
-        let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        // Short: the sockets' paths in it have to be.
-        let runtime = std::env::temp_dir().join(format!("nanodom-t{}-{name}", std::process::id()));
+        // Unique on this computer, and short: the sockets' paths have to be.
+        let name = format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let runtime = std::env::temp_dir().join(format!("nanodom-{name}"));
         std::fs::create_dir_all(&runtime).with_context(|| format!("{}", runtime.display()))?;
         let mut machine = Self { hostctl, name, runtime, boot_time: Duration::ZERO };
         let memory = boot.memory_mib.to_string();

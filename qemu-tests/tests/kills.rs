@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Boot::PLAIN.memory(1024),
         &[
             ("a create that is killed or interrupted leaves all of the domain or nothing", killed_creates),
+            ("a line that is lost in the middle of a create leaves all of the domain or nothing", lost_line),
             ("a broker that is killed is replaced by the next command", killed_broker),
             ("a machine that is killed fails its commands at once and says so", killed_machine),
         ],
@@ -36,8 +37,7 @@ fn killed_creates(machine: &Machine) -> Result<()> {
         let done = running.finish(PATIENCE)?;
         ensure!(done.code != Some(2), "{done:#}");
         // What the control domain had begun, it ends: built, or taken apart.
-        let state =
-            machine.wait_state("victim", PATIENCE, |state| state.is_none_or(|state| !state.contains('d')))?;
+        let state = machine.wait_state("victim", PATIENCE, is_settled)?;
         if state.is_some() {
             machine.destroy("victim")?;
         }
@@ -65,9 +65,36 @@ fn killed_broker(machine: &Machine) -> Result<()> {
     machine.destroy("obey")
 }
 
-/// The processes of hostctl that serve this machine's link: those with its broker's socket open.
+/// The line is lost in the middle of a create: the command says so, and what it began is whole or gone.
+fn lost_line(machine: &Machine) -> Result<()> {
+    let kernel = format!("kernel={}", artifacts::vmlinuz()?.display());
+    let disk = format!("ramdisk={}", artifacts::named(artifacts::RAMDISK)?.display());
+    for ms in [30, 100] {
+        // There is a broker already, so that the create does not spend its time starting one.
+        machine.domains()?;
+        let running =
+            machine.start_xm(&["create", "-q", "-p", "/dev/null", "name=victim", &kernel, &disk])?;
+        std::thread::sleep(Duration::from_millis(ms));
+        for broker in brokers(machine)? {
+            kill_process(broker, Signal::KILL)?;
+        }
+        let done = running.finish(PATIENCE)?;
+        ensure!(done.code == Some(0) || !done.stderr.is_empty(), "{done:#}");
+        if machine.wait_state("victim", PATIENCE, is_settled)?.is_some() {
+            machine.destroy("victim")?;
+        }
+    }
+    Ok(())
+}
+
+/// There is no such domain, or it is not being taken apart.
+fn is_settled(state: Option<&str>) -> bool {
+    state.is_none_or(|state| !state.contains('d'))
+}
+
+/// The processes of hostctl that own this machine's line.
 fn brokers(machine: &Machine) -> Result<Vec<Pid>> {
-    let qemu = machine.qemu()?;
+    let line = format!("lab:{}", machine.name());
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")?.flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw)
@@ -75,8 +102,8 @@ fn brokers(machine: &Machine) -> Result<Vec<Pid>> {
             continue;
         };
         let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let words = String::from_utf8_lossy(&words);
-        if pid != qemu && words.contains("broker") && words.contains(machine.name()) {
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+        if words.contains(&b"broker".as_slice()) && words.contains(&line.as_bytes()) {
             found.push(pid);
         }
     }
