@@ -13,10 +13,11 @@ use crate::{Abi, DomainInfo, ShutdownReason, VcpuState};
 
 macro_rules! layouts {
     ($($command:ident: $payload:ident;)*) => {$(
-        // SAFETY: public/domctl.h of the release in the type's name pairs them, and `domain_info` uses the
-        // command for those releases only; there is no guest handle.
-        const $command: Flat<$payload> =
-            unsafe { Flat::new("XEN_DOMCTL_getdomaininfo", abi::XEN_DOMCTL_GETDOMAININFO) };
+        const $command: Flat<$payload> = {
+            // SAFETY: public/domctl.h of the release in the type's name pairs them, and `domain_info` uses
+            // the command for those releases only; there is no guest handle.
+            unsafe { Flat::new("XEN_DOMCTL_getdomaininfo", abi::XEN_DOMCTL_GETDOMAININFO) }
+        };
 
         impl From<$payload> for DomainInfo {
             fn from(raw: $payload) -> Self {
@@ -59,7 +60,7 @@ layouts! {
 
 /// What Xen knows of a domain.
 ///
-/// Up to 4.14 the answer may be about the next domain, if there is none with this identifier:
+/// Older releases answer about the next domain, if there is none with this identifier:
 /// [`Xen::domain_info`](crate::Xen::domain_info) turns that into `ESRCH`.
 ///
 /// Hypercall: `XEN_DOMCTL_getdomaininfo`.

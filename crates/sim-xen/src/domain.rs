@@ -1,0 +1,100 @@
+//! What Xen keeps of a domain.
+
+use std::collections::BTreeMap;
+
+use xen_abi::arch_x86::save::{HwCpu, HwMtrr};
+use xen_abi::domctl::SchedCredit2;
+use xen_abi::memory::E820Entry;
+use xen_abi::{DomId, Gfn, Mfn};
+use zerocopy::FromZeros;
+
+use crate::ports::Ports;
+
+/// Pages of Xen's own that a domain costs, beside its memory and its pool.
+pub(crate) const DOMAIN_OVERHEAD: u64 = 8;
+/// Pages of Xen's own that a vCPU costs.
+pub(crate) const VCPU_OVERHEAD: u64 = 6;
+
+pub(crate) struct Domain {
+    pub(crate) handle: [u8; 16],
+    pub(crate) ssidref: u32,
+    pub(crate) flags: u32,
+    pub(crate) emulation: u32,
+    pub(crate) cpupool: u32,
+    pub(crate) max_vcpus: u32,
+    pub(crate) vcpus: Vec<Vcpu>,
+    pub(crate) pauses: u32,
+    pub(crate) shutdown: Option<u32>,
+    pub(crate) dying: bool,
+    pub(crate) max_pages: u64,
+    pub(crate) memory: BTreeMap<Gfn, Frame>,
+    pub(crate) memory_map: Vec<E820Entry>,
+    pub(crate) params: BTreeMap<u32, u64>,
+    pub(crate) ports: Ports,
+    /// Pages of the pool for nested page tables.
+    pub(crate) pool: u64,
+    pub(crate) tsc_mode: u32,
+    pub(crate) time_offset: i64,
+    pub(crate) weight: SchedCredit2,
+    pub(crate) max_grant_frames: u32,
+    pub(crate) grant_version: u32,
+    /// Has it ever been let run?
+    pub(crate) started: bool,
+}
+
+/// A frame of a domain's physical address space.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Frame {
+    /// Its own memory.
+    Own {
+        mfn: Mfn,
+        /// How often others have it mapped.
+        mapped: u32,
+    },
+    /// Memory of another domain.
+    Foreign(DomId, Gfn),
+    /// A page of Xen's, such as the shared info page.
+    Special,
+}
+
+#[derive(Clone)]
+pub(crate) struct Vcpu {
+    /// Is it up? Loading its registers brings it up.
+    pub(crate) up: bool,
+    pub(crate) cpu: HwCpu,
+    pub(crate) mtrr: HwMtrr,
+    pub(crate) hard: Vec<u8>,
+    pub(crate) soft: Vec<u8>,
+}
+
+impl Vcpu {
+    pub(crate) fn new() -> Self {
+        let mut cpu = HwCpu::new_zeroed();
+        // What a processor has after reset, as far as anybody looks.
+        cpu.rflags = 2;
+        cpu.cr0 = 0x6000_0010;
+        cpu.rip = 0xfff0;
+        cpu.dr6 = 0xffff_0ff0;
+        cpu.dr7 = 0x400;
+        let mut mtrr = HwMtrr::new_zeroed();
+        mtrr.msr_pat_cr = 0x0007_0406_0007_0406;
+        mtrr.msr_mtrr_cap = 0x508;
+        Vcpu { up: false, cpu, mtrr, hard: vec![0xff], soft: vec![0xff] }
+    }
+}
+
+impl Domain {
+    /// Pages of memory that it has.
+    pub(crate) fn pages(&self) -> u64 {
+        self.memory.values().filter(|frame| matches!(frame, Frame::Own { .. })).count() as u64
+    }
+
+    pub(crate) fn hvm(&self) -> bool {
+        self.flags & xen_abi::domctl::XEN_DOMCTL_CDF_HVM != 0
+    }
+
+    /// Could a vCPU of it run at this moment?
+    pub(crate) fn running(&self) -> bool {
+        self.pauses == 0 && self.shutdown.is_none() && !self.dying && self.vcpus.iter().any(|v| v.up)
+    }
+}
