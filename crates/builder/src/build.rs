@@ -1,0 +1,203 @@
+//! Carrying a plan out.
+
+mod memory;
+
+use alloc::vec::Vec;
+
+use hypercall::calls::{domctl, evtchn, hvm, memory as memory_calls};
+use hypercall::{Aperture, Door, NewDomain, XenError};
+use image::ReadError;
+use xen_abi::domctl::TSC_MODE_NEVER_EMULATE;
+use xen_abi::hvm::params;
+use xen_abi::{EvtchnPort, Gfn, Pages};
+
+pub use crate::fill::Images;
+use crate::fill::{Stretch, Unreadable, Windows, frames};
+use crate::layout::{CONSOLE, IDENT_PT, PAGE, STORE};
+use crate::plan::Plan;
+
+/// Pages mapped at one time. Every mapped page costs the same, so this only bounds how long one hypercall takes
+/// and how much address space it needs: 2 MiB.
+const WINDOW: u64 = 512;
+/// Bytes written before others may run.
+const STEP: u64 = 1 << 20;
+
+/// One of the guest's two ways to the control domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceEnd {
+    /// The ring's page, zeroed.
+    pub page: Gfn,
+    /// The event channel as the guest knows it.
+    pub guest_port: EvtchnPort,
+    /// The event channel as we know it, bound to the guest's. Whoever has it closes it.
+    pub port: EvtchnPort,
+}
+
+/// A guest was built: it will run as soon as it is unpaused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the ports are open"]
+pub struct Built {
+    /// Its console.
+    pub console: ServiceEnd,
+    /// Its way to xenstore.
+    pub store: ServiceEnd,
+}
+
+/// A guest was not built. The ports that were opened are closed again; the domain is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The host had less free memory than it said.
+    #[error("no more memory: {} pages are missing", .missing.0)]
+    NotEnoughMemory {
+        /// What it did not get, at least.
+        missing: Pages,
+    },
+    /// The kernel cannot be unpacked.
+    #[error("the kernel cannot be unpacked: {0}")]
+    Kernel(ReadError),
+    /// The ramdisk cannot be unpacked, or is not what the plan was made for.
+    #[error("the ramdisk cannot be unpacked: {0}")]
+    Ramdisk(ReadError),
+    /// Xen refused.
+    #[error(transparent)]
+    Xen(XenError),
+}
+
+impl From<XenError> for BuildError {
+    fn from(error: XenError) -> Self {
+        BuildError::Xen(error)
+    }
+}
+
+impl From<Unreadable> for BuildError {
+    fn from(error: Unreadable) -> Self {
+        match error {
+            Unreadable::Kernel(error) => BuildError::Kernel(error),
+            Unreadable::Ramdisk(error) => BuildError::Ramdisk(error),
+        }
+    }
+}
+
+/// Builds the guest that `plan` describes into a domain that was created for its vCPUs and has nothing yet.
+///
+/// `images` are those that the plan was made for. `breathe` is awaited after each mebibyte that was written, so
+/// that building a large guest holds up nobody. Dropping the future leaves the domain half built, nothing mapped, and
+/// no port open but the domain's own.
+///
+/// Exits, where memory comes in large pieces: 2, and 2 for each 512 pages that are written.
+///
+/// # Errors
+/// [`BuildError`]. The domain is of no use then: drop it.
+pub async fn build<M: Door + Aperture>(
+    domain: &NewDomain<'_, M>,
+    plan: &Plan,
+    images: &mut Images<'_>,
+    mut breathe: impl AsyncFnMut(),
+) -> Result<Built, BuildError> {
+    let ports = prepare(domain, plan)?;
+    write(domain, plan, images, &mut breathe).await?;
+    finish(domain, plan, ports)
+}
+
+/// The guest's ports for console and xenstore.
+struct GuestPorts {
+    console: EvtchnPort,
+    store: EvtchnPort,
+}
+
+/// All that can be done before the memory is written: limits, vCPUs, memory, ports.
+fn prepare<M: Door + Aperture>(domain: &NewDomain<'_, M>, plan: &Plan) -> Result<GuestPorts, BuildError> {
+    let (xen, id) = (domain.xen(), domain.id());
+    let abi = xen.abi();
+    let mut batch = xen.batch();
+    let first = [
+        batch.add(domctl::set_paging_pool(abi, id, plan.pool)),
+        batch.add(domctl::max_vcpus(abi, id, plan.max_vcpus)),
+        batch.add(domctl::max_mem(abi, id, plan.max_memory)),
+        batch.add(domctl::set_tsc_mode(abi, id, TSC_MODE_NEVER_EMULATE)),
+        batch.add(memory_calls::set_memory_map(id, &plan.map)),
+    ];
+    let populated: Vec<_> = plan.extents.iter().map(|extents| batch.add(memory::call(id, extents))).collect();
+    let console = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
+    let store = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
+
+    let done = batch.issue()?;
+    for ticket in first {
+        done.get(ticket)?;
+    }
+    for (extents, ticket) in plan.extents.iter().zip(populated) {
+        memory::complete(xen, id, extents, done.get(ticket)?)?;
+    }
+    Ok(GuestPorts { console: done.get(console)?, store: done.get(store)? })
+}
+
+/// Writes all pages that are to be written, a window at a time.
+async fn write<M: Door + Aperture>(
+    domain: &NewDomain<'_, M>,
+    plan: &Plan,
+    images: &mut Images<'_>,
+    breathe: &mut impl AsyncFnMut(),
+) -> Result<(), BuildError> {
+    let block_size = u64::from(images.kernel.container().block_size());
+    for window in Windows::new(&plan.filling, WINDOW, block_size) {
+        let pages: Vec<Gfn> = window.iter().flat_map(|stretch| frames(&stretch.at)).collect();
+        let mut mapped = domain.map(&pages)?;
+        let mut out = mapped.bytes();
+        for Stretch { at } in window {
+            let mut start = at.start;
+            while start < at.end {
+                let (step, rest) = out.split_at_mut((at.end - start).min(STEP) as usize);
+                plan.filling.write(start, step, images)?;
+                start += step.len() as u64;
+                out = rest;
+                if step.len() as u64 == STEP {
+                    breathe().await;
+                }
+            }
+        }
+        drop(mapped);
+        if pages.len() as u64 == WINDOW {
+            breathe().await;
+        }
+    }
+    Ok(())
+}
+
+/// What comes after the memory was written: parameters, the first vCPU, our ends of the ports.
+fn finish<M: Door + Aperture>(
+    domain: &NewDomain<'_, M>,
+    plan: &Plan,
+    ports: GuestPorts,
+) -> Result<Built, BuildError> {
+    let (xen, id) = (domain.xen(), domain.id());
+    let mut batch = xen.batch();
+    for (index, value) in [
+        (params::HVM_PARAM_STORE_PFN, STORE.0),
+        (params::HVM_PARAM_STORE_EVTCHN, u64::from(ports.store.0)),
+        (params::HVM_PARAM_CONSOLE_PFN, CONSOLE.0),
+        (params::HVM_PARAM_CONSOLE_EVTCHN, u64::from(ports.console.0)),
+        (params::HVM_PARAM_IDENT_PT, IDENT_PT.0 * PAGE),
+    ] {
+        let _ = batch.add(hvm::set_param(id, index, value));
+    }
+    let _ = batch.add(domctl::set_hvm_context(xen.abi(), id, &plan.records));
+    let console = batch.add(evtchn::bind_interdomain(id, ports.console));
+    let store = batch.add(evtchn::bind_interdomain(id, ports.store));
+
+    let done = batch.issue()?;
+    let ours = [done.get(console), done.get(store)];
+    let outcome = done.all().and_then(|()| {
+        Ok(Built {
+            console: ServiceEnd { page: CONSOLE, guest_port: ports.console, port: ours[0]? },
+            store: ServiceEnd { page: STORE, guest_port: ports.store, port: ours[1]? },
+        })
+    });
+    if outcome.is_err() {
+        // The batch went on after the failure: our ends must not stay open.
+        for port in ours.into_iter().flatten() {
+            // Nothing is left to be done if that fails too.
+            let _ = xen.run(evtchn::close(port));
+        }
+    }
+    outcome.map_err(BuildError::Xen)
+}
