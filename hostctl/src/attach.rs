@@ -29,9 +29,58 @@ pub enum Ended {
 /// An open console stream.
 #[derive(Debug)]
 pub struct Console {
-    channel: u16,
+    stream: Stream,
     /// What the control domain said when it opened the stream.
     pub opened: ConsoleOpened,
+}
+
+/// An open stream of text.
+#[derive(Debug)]
+pub struct Stream {
+    channel: u16,
+}
+
+impl Stream {
+    /// The stream on a channel that was reserved and named in a call.
+    pub fn on(channel: u16) -> Stream {
+        Stream { channel }
+    }
+
+    /// Says whether an event is about this stream; returns its bytes, or `Err` when it is the stream's end.
+    pub fn bytes_of(&self, event: &Event) -> Option<Result<Vec<u8>, Ended>> {
+        match event {
+            Event::Data(channel, bytes) if *channel == self.channel => Some(Ok(bytes.clone())),
+            Event::End(channel) | Event::Reset(channel) if *channel == self.channel => {
+                Some(Err(Ended::Closed))
+            }
+            _ => None,
+        }
+    }
+
+    /// Copies what comes to stdout until the stream ends, or nothing came for `silence`. On a terminal, control characters are
+    /// made visible.
+    ///
+    /// # Errors
+    /// The line is lost, a signal came, or stdout is closed.
+    pub fn drain(
+        &self,
+        client: &mut Client,
+        out: &mut Output,
+        silence: Option<Duration>,
+    ) -> Result<(), CallError> {
+        loop {
+            let event = client.event(None, silence.map(|silence| Instant::now() + silence))?;
+            match self.bytes_of(&event) {
+                Some(Ok(bytes)) => {
+                    out.foreign(&bytes)?;
+                    out.flush()?;
+                }
+                Some(Err(_)) => return Ok(()),
+                None if matches!(event, Event::Deadline) => return Ok(()),
+                None => {}
+            }
+        }
+    }
 }
 
 impl Console {
@@ -52,7 +101,7 @@ impl Console {
             follow,
         };
         match client.call::<ConsoleOpenStream>(&request)? {
-            Ok(opened) => Ok(Ok(Console { channel, opened })),
+            Ok(opened) => Ok(Ok(Console { stream: Stream::on(channel), opened })),
             Err(error) => {
                 client.reset(channel);
                 Ok(Err(error))
@@ -60,15 +109,9 @@ impl Console {
         }
     }
 
-    /// Says whether an event is about this stream; returns its bytes, or `Err` when it is the stream's end.
-    pub fn bytes_of(&self, event: &Event) -> Option<Result<Vec<u8>, Ended>> {
-        match event {
-            Event::Data(channel, bytes) if *channel == self.channel => Some(Ok(bytes.clone())),
-            Event::End(channel) | Event::Reset(channel) if *channel == self.channel => {
-                Some(Err(Ended::Closed))
-            }
-            _ => None,
-        }
+    /// The stream itself.
+    pub fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// Connects the console with stdin and stdout until one of them ends it.
@@ -85,13 +128,13 @@ impl Console {
         let mut is_open = true;
         loop {
             let event = client.event(is_open.then(|| stdin.as_fd()), None)?;
-            match self.bytes_of(&event) {
+            match self.stream.bytes_of(&event) {
                 Some(Ok(bytes)) => {
                     out.stdout.write_all(&bytes)?;
                     out.flush()?;
                 }
                 Some(Err(ended)) => {
-                    client.reset(self.channel);
+                    client.reset(self.stream.channel);
                     return Ok(ended);
                 }
                 None if matches!(event, Event::Extra) => {
@@ -101,36 +144,12 @@ impl Console {
                     let typed = &typed[..count];
                     let end = typed.iter().position(|byte| *byte == DETACH);
                     if count > 0 && end != Some(0) {
-                        client.write(self.channel, &typed[..end.unwrap_or(count)])?;
+                        client.write(self.stream.channel, &typed[..end.unwrap_or(count)])?;
                     }
                     if end.is_some() {
                         return Ok(Ended::Detached);
                     }
                 }
-                None => {}
-            }
-        }
-    }
-
-    /// Copies what comes to stdout until the stream ends, or nothing came for `silence`.
-    ///
-    /// # Errors
-    /// The line is lost, a signal came, or stdout is closed.
-    pub fn drain(
-        &self,
-        client: &mut Client,
-        out: &mut Output,
-        silence: Option<Duration>,
-    ) -> Result<(), CallError> {
-        loop {
-            let event = client.event(None, silence.map(|silence| Instant::now() + silence))?;
-            match self.bytes_of(&event) {
-                Some(Ok(bytes)) => {
-                    out.foreign(&bytes)?;
-                    out.flush()?;
-                }
-                Some(Err(_)) => return Ok(()),
-                None if matches!(event, Event::Deadline) => return Ok(()),
                 None => {}
             }
         }

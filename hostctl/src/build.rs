@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use image::host::Kind;
 use proto::domain::{Action, CreateRequest, Created, DomainConfig, DomainRef};
 use proto::endpoints::{DomainCreate, DomainDestroy, ImagesBundled};
 use proto::error::{BadKernel, CreateError};
@@ -76,13 +77,13 @@ struct Images {
 
 impl Images {
     fn bring(client: &mut Client, kernel: &Source, ramdisk: Option<&Source>) -> Result<Images, Failure> {
-        let kernel = bring(client, kernel, upload::Kind::Kernel)?;
-        let ramdisk = ramdisk.map(|source| bring(client, source, upload::Kind::Ramdisk)).transpose()?;
+        let kernel = bring(client, kernel, Kind::Kernel)?;
+        let ramdisk = ramdisk.map(|source| bring(client, source, Kind::Ramdisk)).transpose()?;
         Ok(Images { kernel, ramdisk })
     }
 }
 
-fn bring(client: &mut Client, source: &Source, kind: upload::Kind) -> Result<ImageId, Failure> {
+fn bring(client: &mut Client, source: &Source, kind: Kind) -> Result<ImageId, Failure> {
     match source {
         Source::File(path) => upload::ensure(client, path, kind),
         Source::Bundle(name) => {

@@ -67,6 +67,7 @@ enum Command {
     #[command(subcommand)]
     Lab(Lab),
     ConsoleLog(ConsoleLog),
+    Log(crate::log::Log),
     Usage(Usage),
     /// Print a completion script for a shell.
     Completions {
@@ -150,6 +151,7 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
         Command::Lab(Lab::Run(run)) => return run.run(options, out),
         Command::Lab(Lab::List(list)) => return list.run(out),
         Command::ConsoleLog(log) => return log.run(options, out),
+        Command::Log(log) => return log.run(options, out),
         Command::Usage(usage) => return usage.run(options, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostctl", &mut out.stdout);

@@ -34,7 +34,7 @@ impl ConsoleLog {
                         console.opened.lost
                     ));
                 }
-                console.drain(&mut client, out, None)?;
+                console.stream().drain(&mut client, out, None)?;
                 Ok(exit::OK)
             }
             Err(error) => match Failure::domain(&self.domain, "read the console of", error) {

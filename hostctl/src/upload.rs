@@ -2,8 +2,10 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use image::host::{ImageCache, Kind, PreparedImage};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::endpoints::{ImageBegin, ImageFinish, ImagesPresent};
 use proto::error::ImageError;
@@ -11,60 +13,79 @@ use proto::image::{ImageId, ImageOffer, Upload};
 use proto::wire::StreamChannel;
 use ring::Producer;
 
-use crate::client::{Client, Event};
-use crate::containers;
+use crate::client::{CallError, Client, Event, Signals};
+use crate::dirs;
 use crate::shm::{RING, SharedMemory};
 use crate::xm::failure::{Failure, xen_text};
 
-/// What an image is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A kernel: what a bzImage holds is unpacked here.
-    Kernel,
-    /// A ramdisk: taken as it is.
-    Ramdisk,
-}
-
-impl Kind {
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Kernel => "kernel",
-            Kind::Ramdisk => "ramdisk",
-        }
-    }
-}
+/// How long work goes on before a terminal is told of it.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Sees to it that the control domain has the image of this file; returns what it is known by.
 ///
 /// # Errors
 /// The file is no such image, or the control domain does not take it.
 pub fn ensure(client: &mut Client, path: &Path, kind: Kind) -> Result<ImageId, Failure> {
-    let container = containers::load(path, kind).map_err(Failure::Plain)?;
-    let id = container.id;
+    let image = prepare(path, kind)?;
+    let id = ImageId(image.id);
     let present = client.call::<ImagesPresent>(&vec![id])?;
     if present.first() != Some(&true) {
-        send(client, &container, path, kind)?;
+        let container = image.container().map_err(|error| Failure::Plain(error.to_string()))?;
+        send(client, id, &container, path, kind)?;
     }
     Ok(id)
 }
 
-fn send(
-    client: &mut Client,
-    container: &containers::Container,
-    path: &Path,
-    kind: Kind,
-) -> Result<(), Failure> {
+/// Unpacks, checks and packs the file, or finds it packed in the cache. That may take seconds: a terminal is told, and
+/// Ctrl-C is heard.
+fn prepare(path: &Path, kind: Kind) -> Result<PreparedImage, Failure> {
+    let (sender, receiver) = mpsc::channel();
+    let file = path.to_owned();
+    std::thread::spawn(move || {
+        let cache = ImageCache::at(dirs::cache().join("images"));
+        // Whoever waited may have been interrupted.
+        let _ = sender.send(cache.prepare(&file, kind));
+    });
+    let signals = Signals::get()?;
+    let started = Instant::now();
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+    loop {
+        match receiver.recv_timeout(Duration::from_millis(100)) {
+            Ok(prepared) => {
+                spinner.finish_and_clear();
+                return prepared.map_err(|error| Failure::Plain(error.to_string()));
+            }
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err(Failure::Plain(format!("the {kind} {} could not be prepared", path.display())));
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(signal) = signals.take() {
+            spinner.finish_and_clear();
+            return Err(CallError::Interrupted(signal).into());
+        }
+        if spinner.is_hidden() && started.elapsed() > PATIENCE && io::stderr().is_terminal() {
+            spinner.set_draw_target(ProgressDrawTarget::stderr());
+            spinner.set_message(format!("unpacking and packing the {kind}"));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                spinner.set_style(style);
+            }
+        }
+        spinner.tick();
+    }
+}
+
+fn send(client: &mut Client, id: ImageId, container: &[u8], path: &Path, kind: Kind) -> Result<(), Failure> {
     let refused = |error: &ImageError| Failure::Plain(refusal(path, kind, error));
     let memory = shared_memory(client)?;
     let channel = client.reserve()?;
     let offer = ImageOffer {
-        id: container.id,
-        stored_len: container.bytes.len() as u64,
+        id,
+        stored_len: container.len() as u64,
         channel: StreamChannel(channel),
         shared_memory: memory.is_some(),
     };
-    let mut progress = Progress::new(kind, container.bytes.len());
+    let mut progress = Progress::new(kind, container.len());
     let way = client.call::<ImageBegin>(&offer)?;
     let sent = match (way, memory) {
         (Err(error), _) => Err(refused(&error)),
@@ -73,11 +94,9 @@ fn send(
             return Ok(());
         }
         (Ok(Upload::SharedMemory), Some(memory)) => {
-            through_memory(client, channel, &memory, &container.bytes, &mut progress)
+            through_memory(client, channel, &memory, container, &mut progress)
         }
-        (Ok(Upload::Line | Upload::SharedMemory), _) => {
-            over_line(client, channel, &container.bytes, &mut progress)
-        }
+        (Ok(Upload::Line | Upload::SharedMemory), _) => over_line(client, channel, container, &mut progress),
     };
     drop(progress);
     if let Err(failure) = sent {
@@ -85,7 +104,7 @@ fn send(
         return Err(failure);
     }
     client.finish(channel);
-    let result = client.call::<ImageFinish>(&container.id)?;
+    let result = client.call::<ImageFinish>(&id)?;
     client.reset(channel);
     result.map_err(|error| refused(&error))
 }
@@ -153,7 +172,7 @@ fn over_line(
 }
 
 fn refusal(path: &Path, kind: Kind, error: &ImageError) -> String {
-    let what = format!("{} {}", kind.name(), path.display());
+    let what = format!("{kind} {}", path.display());
     match error {
         ImageError::BadLength { most: 0 } => format!("the {what} is empty"),
         ImageError::BadLength { most } => {
@@ -188,12 +207,12 @@ impl Progress {
         if let Ok(style) = style {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.set_message(format!("sending {}", kind.name()));
+        bar.set_message(format!("sending the {kind}"));
         Progress { bar, started: Instant::now(), is_shown: false }
     }
 
     fn at(&mut self, sent: usize) {
-        if !self.is_shown && self.started.elapsed() > Duration::from_secs(1) && io::stderr().is_terminal() {
+        if !self.is_shown && self.started.elapsed() > PATIENCE && io::stderr().is_terminal() {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.is_shown = true;
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fake::{Done, Fake, finish};
+use fake::{Done, Fake, finish, noise};
 
 /// A machine to start labs on: a runtime directory, a kernel, a hypervisor, and a program called QEMU.
 struct Place {
@@ -188,8 +188,7 @@ fn the_only_lab_is_used_and_images_go_through_its_memory() {
     let fake = Fake::start();
     let dir = fake.lab("one", true);
     fake.world.lock().unwrap().shared_memory = Some(dir.join("shm"));
-    let image: Vec<u8> = (0..3_000_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
-    let kernel = fake.file("big", &image);
+    let kernel = fake.file("big", &noise(3_000_000));
     let words = [
         "-v",
         "xm",

@@ -2,7 +2,7 @@
 
 mod fake;
 
-use fake::{Done, Fake, Order, domain, finish};
+use fake::{Done, Fake, Order, domain, finish, noise};
 use proto::domain::{DomainState, Ended, ShutdownReason};
 use proto::error::CreateError;
 
@@ -97,11 +97,17 @@ fn uptime_and_dmesg_come_through() {
 }
 
 #[test]
+fn log_prints_the_control_domains_own() {
+    let fake = Fake::start();
+    assert_eq!(fake.xm("log"), done(0, "INFO up\n", ""));
+    assert_eq!(fake.run(&["log"]), done(0, "INFO up\n", ""));
+}
+
+#[test]
 fn create_uploads_the_images_and_says_what_it_started() {
     let fake = Fake::start();
-    fake.file("kernel", b"\x7fELF and so on");
-    fake.file("ramdisk", &vec![7; 300_000]);
-    fake.file("g.cfg", b"kernel = 'kernel'\nramdisk = \"ramdisk\"\nmemory = 64 # MiB\nextra = 'quiet'\n");
+    fake.file("ramdisk", &noise(300_000));
+    fake.file("g.cfg", b"kernel = 'bundle:k'\nramdisk = \"ramdisk\"\nmemory = 64 # MiB\nextra = 'quiet'\n");
     assert_eq!(
         fake.xm("create g.cfg name=web vcpus=2"),
         done(0, "Using config file \"./g.cfg\".\nStarted domain web (id=7)\n", "")
@@ -113,8 +119,25 @@ fn create_uploads_the_images_and_says_what_it_started() {
         ("web", 65536, 2)
     );
     assert_eq!((request.config.cmdline.as_str(), request.paused), ("quiet", false));
-    assert_eq!(world.uploads.len(), 2);
-    assert!(world.uploads.iter().all(|(_, through_memory)| !through_memory));
+    assert!(matches!(world.uploads[..], [(sent, false)] if sent > 200_000), "{:?}", world.uploads);
+}
+
+#[test]
+fn a_kernel_that_cannot_boot_is_refused_before_anything_is_sent() {
+    let fake = Fake::start();
+    fake.file("text", b"hello, I am no kernel at all, but long enough to have been one");
+    fake.file("empty", b"");
+    for name in ["text", "empty"] {
+        let refused = fake.xm(&format!("create -q /dev/null name=g kernel={name}"));
+        assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
+        assert!(
+            refused.stderr.starts_with("Error: kernel /") && refused.stderr.contains(name),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    }
+    assert!(fake.world.lock().unwrap().created.is_empty());
 }
 
 #[test]

@@ -107,13 +107,13 @@ fn watch(
     client.call::<DomainUnpause>(&DomainRef(domain))?.map_err(refused)?;
     loop {
         let event = client.event(None, None)?;
-        if let Some(Ok(bytes)) = console.bytes_of(&event) {
+        if let Some(Ok(bytes)) = console.stream().bytes_of(&event) {
             out.stdout.write_all(&bytes)?;
             out.flush()?;
         } else if let Event::Answer(response) = event
             && let Some(ended) = client.answer(&waiting, response)?
         {
-            console.drain(client, out, Some(LAST_WORDS))?;
+            console.stream().drain(client, out, Some(LAST_WORDS))?;
             return ended.map_err(refused);
         }
     }

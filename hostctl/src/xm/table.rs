@@ -167,7 +167,7 @@ pub static COMMANDS: &[Command] = &[
         words: Words::Between(0, 1),
         run: Some(info::run),
     },
-    absent("log", "", "Print the control domain's log."),
+    simple("log", "", "Print the control domain's log.", Words::Exactly(0), crate::log::xm),
     absent("serve", "", "Pass on another program's calls to the control domain."),
     absent("sched-credit2", "[-d <Domain> [-w[=WEIGHT]]]", "Get or set parameters of the credit2 scheduler."),
     absent(

@@ -1,0 +1,58 @@
+//! The control domain's own log: `hostctl log` and `xm log`.
+
+use anyhow::Result;
+use proto::endpoints::HostLog;
+use proto::host::LogOpen;
+use proto::wire::StreamChannel;
+
+use crate::attach::Stream;
+use crate::client::Client;
+use crate::connect::Options;
+use crate::exit;
+use crate::output::Output;
+use crate::xm::Context;
+use crate::xm::failure::Failure;
+
+/// Print the control domain's own log.
+#[derive(clap::Args, Debug)]
+pub struct Log {
+    /// Go on printing what comes.
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl Log {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// The control domain cannot be reached, or the output not be written.
+    pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
+        let mut client = Client::connect(options)?;
+        match copy(&mut client, self.follow, out) {
+            Ok(()) => Ok(exit::OK),
+            Err(Failure::Plain(text) | Failure::WithUsage(text) | Failure::Code(_, text)) => {
+                anyhow::bail!(text)
+            }
+            Err(Failure::Output(error)) => Err(error.into()),
+            Err(Failure::Silent(code)) => Ok(code),
+            Err(Failure::Interrupted | Failure::NoDomain(_)) => Ok(exit::by_signal(2)),
+        }
+    }
+}
+
+/// Runs `xm log`.
+///
+/// # Errors
+/// The control domain cannot be reached, or refuses.
+pub fn xm(context: &mut Context<'_>, _: &[String]) -> Result<(), Failure> {
+    let mut client = context.connect()?;
+    copy(&mut client, false, context.out)
+}
+
+fn copy(client: &mut Client, follow: bool, out: &mut Output) -> Result<(), Failure> {
+    let channel = client.reserve()?;
+    let opened = client.call::<HostLog>(&LogOpen { channel: StreamChannel(channel), follow })?;
+    opened.map_err(|error| Failure::domain("0", "read the log of", error))?;
+    Stream::on(channel).drain(client, out, None)?;
+    Ok(())
+}
