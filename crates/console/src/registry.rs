@@ -183,6 +183,16 @@ impl Consoles {
         }
     }
 
+    /// Removes a console as if it had never been: its domain was not created after all.
+    pub fn discard(&mut self, id: ConsoleId) {
+        if let Some(console) = self.consoles.get_mut(&id) {
+            console.is_live = false;
+            console.writers.wake();
+            console.server.wake();
+        }
+        self.drop_console(id);
+    }
+
     /// All consoles, newest first.
     pub fn list(&self) -> impl Iterator<Item = Info> + '_ {
         self.consoles.iter().rev().map(|(id, console)| info(*id, console))

@@ -88,6 +88,8 @@ pub enum CreateError {
     NoImage(ImageId),
     /// The kernel cannot be booted.
     BadKernel(BadKernel),
+    /// The ramdisk's container is damaged.
+    BadRamdisk,
     /// Kernel, ramdisk and tables do not fit into the memory.
     DoesNotFit {
         /// What they take, in KiB.
