@@ -18,9 +18,4 @@ impl CommandLine {
     pub fn value(self, key: &str) -> Option<&'static str> {
         self.0.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
     }
-
-    /// All of it.
-    pub fn as_str(self) -> &'static str {
-        self.0
-    }
 }

@@ -19,11 +19,6 @@ impl DeviceMemory {
         Self { base: range.start, len: (range.end - range.start) as usize }
     }
 
-    /// Its size in bytes.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
     fn word(&self, offset: usize) -> &AtomicU32 {
         assert!(offset % 4 == 0 && offset + 4 <= self.len, "rings stay within their memory");
         // SAFETY: checked above; `new`'s caller promised the rest.
@@ -45,13 +40,21 @@ impl Shared for DeviceMemory {
         fence(Ordering::Acquire);
         // SAFETY: 1. Checked above. 2. The other side may write meanwhile; the copy is then garbage, which
         // the reader checks like everything from outside. The intrinsic takes the bytes as they are.
-        unsafe { ptr::copy_nonoverlapping((self.base as usize + offset) as *const u8, into.as_mut_ptr(), into.len()) };
+        unsafe {
+            ptr::copy_nonoverlapping(
+                (self.base as usize + offset) as *const u8,
+                into.as_mut_ptr(),
+                into.len(),
+            )
+        };
     }
 
     fn write(&self, offset: usize, from: &[u8]) {
         assert!(offset <= self.len && from.len() <= self.len - offset, "rings stay within their memory");
         // SAFETY: as in `read`.
-        unsafe { ptr::copy_nonoverlapping(from.as_ptr(), (self.base as usize + offset) as *mut u8, from.len()) };
+        unsafe {
+            ptr::copy_nonoverlapping(from.as_ptr(), (self.base as usize + offset) as *mut u8, from.len())
+        };
         fence(Ordering::Release);
     }
 }

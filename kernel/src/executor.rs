@@ -41,11 +41,6 @@ pub fn run_ready() -> bool {
     count != 0
 }
 
-/// Whether a task could go on at once.
-pub fn has_ready() -> bool {
-    !READY.lock().is_empty()
-}
-
 /// Lets every other ready task run once.
 pub async fn yield_now() {
     let yielded = RefCell::new(false);

@@ -39,6 +39,7 @@ static UPCALL_PENDING: AtomicU64 = AtomicU64::new(0);
 static UART_FIRED: AtomicBool = AtomicBool::new(false);
 
 global_asm!(
+    ".text",
     // Xen asserts this for as long as the flag is set, so the flag is what must go. Port bits stay.
     ".globl upcall_entry",
     "upcall_entry:",
@@ -59,6 +60,7 @@ global_asm!(
 
 // One entry an exception: pushes a zero where the processor pushes no error code, then the vector.
 global_asm!(
+    ".text",
     ".altmacro",
     ".macro exception vector",
     "exception_\\vector:",
@@ -106,7 +108,9 @@ extern "C" fn exception(vector: u64, error: u64, rip: u64, rsp: u64) -> ! {
     if layout::guard().contains(&address) {
         panic!("stack overflow at {rip:#x} (exception {vector}, rsp {rsp:#x})");
     }
-    panic!("exception {vector}, error {error:#x}, at {rip:#x}, rsp {rsp:#x}, last fault address {address:#x}");
+    panic!(
+        "exception {vector}, error {error:#x}, at {rip:#x}, rsp {rsp:#x}, last fault address {address:#x}"
+    );
 }
 
 /// Loads our segments and interrupt table in place of the boot ones.

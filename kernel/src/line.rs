@@ -10,7 +10,7 @@ use core::cell::RefCell;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
-use link::{Channel, Event, Link, SendError, StreamError};
+use link::{Channel, Config, Event, Link, SendError, StreamError};
 
 /// Wakes one task; remembers one wake-up that came early.
 pub type Wake = Signal<NoopRawMutex, ()>;
@@ -47,6 +47,11 @@ impl Line {
     /// Shares a link.
     pub fn new(link: Link) -> Self {
         Self { link: RefCell::new(link), kick: Wake::new(), streams: RefCell::default() }
+    }
+
+    /// How many streams may be open at once.
+    pub fn most_streams(&self) -> u16 {
+        Config::kernel().streams as u16
     }
 
     /// Waits until somebody has left something to transmit.

@@ -1,7 +1,9 @@
 //! The kernel's log: to Xen's console at once, and kept for readers on the link.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt::Write;
+use core::mem;
 use core::task::Waker;
 
 use heapless::String;
@@ -16,7 +18,7 @@ const KEPT: usize = 32 << 10;
 const LINE: usize = 400;
 
 static LOGGER: Logger = Logger;
-static KEEP: Mutex<Kept> = Mutex::new(Kept { bytes: VecDeque::new(), first: 0, waker: None });
+static KEEP: Mutex<Kept> = Mutex::new(Kept { bytes: VecDeque::new(), first: 0, wakers: Vec::new() });
 
 struct Logger;
 
@@ -24,7 +26,7 @@ struct Kept {
     bytes: VecDeque<u8>,
     /// The number of the first kept byte, counted from the first byte ever logged.
     first: u64,
-    waker: Option<Waker>,
+    wakers: Vec<Waker>,
 }
 
 /// Starts logging. `level` is a word such as `debug`; what is no level means `info`.
@@ -50,36 +52,40 @@ impl Log for Logger {
         let _ = write!(line, "nanodom: {mark}{}", record.args());
         early::console_write(line.as_bytes());
         early::console_write(b"\n");
-        let waker = KEEP.lock().push(&line);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        // The lock is free again before anybody wakes up.
+        let wakers = KEEP.lock().push(&line);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn flush(&self) {}
 }
 
 impl Kept {
-    fn push(&mut self, line: &str) -> Option<Waker> {
+    fn push(&mut self, line: &str) -> Vec<Waker> {
         self.bytes.extend(line.bytes());
         self.bytes.push_back(b'\n');
         let excess = self.bytes.len().saturating_sub(KEPT);
         self.bytes.drain(..excess);
         self.first += excess as u64;
-        self.waker.take()
+        mem::take(&mut self.wakers)
     }
 }
 
 /// Reads what was logged from byte number `from` on (or the first that is still kept) into `out`; returns the
 /// number of the byte after the last one read.
-pub fn read(from: u64, out: &mut alloc::vec::Vec<u8>) -> u64 {
+pub fn read(from: u64, out: &mut Vec<u8>) -> u64 {
     let kept = KEEP.lock();
     let skip = from.saturating_sub(kept.first).min(kept.bytes.len() as u64);
     out.extend(kept.bytes.iter().skip(skip as usize));
     kept.first + kept.bytes.len() as u64
 }
 
-/// Wakes `waker` at the next line.
-pub fn wake_on_more(waker: &Waker) {
-    KEEP.lock().waker = Some(waker.clone());
+/// Has `waker` woken at the next line, if nothing was logged since byte number `seen`; otherwise says no.
+pub fn wake_on_more(seen: u64, waker: &Waker) -> bool {
+    let mut kept = KEEP.lock();
+    let is_last = kept.first + kept.bytes.len() as u64 == seen;
+    if is_last && !kept.wakers.iter().any(|other| other.will_wake(waker)) {
+        kept.wakers.push(waker.clone());
+    }
+    is_last
 }

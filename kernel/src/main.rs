@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod boot_info;
+mod clock;
 mod cmdline;
 mod device_memory;
 mod early;
@@ -26,12 +27,12 @@ mod memory;
 mod paging;
 mod panic;
 mod pci;
+mod platform;
 mod ram;
 mod random;
 mod shared_info;
 mod system;
 mod tasks;
-mod time;
 mod uart;
 
 use system::System;

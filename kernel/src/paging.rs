@@ -9,8 +9,8 @@ use core::ops::Range;
 
 use x86_64::PhysAddr;
 use x86_64::registers::control::{Cr3, Cr3Flags};
-use x86_64::structures::paging::page_table::{PageTable, PageTableEntry, PageTableFlags as Flags};
 use x86_64::structures::paging::PhysFrame;
+use x86_64::structures::paging::page_table::{PageTable, PageTableEntry, PageTableFlags as Flags};
 
 use crate::layout;
 use crate::ram::Ram;

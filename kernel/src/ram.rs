@@ -39,7 +39,8 @@ impl Ram {
     /// If there are none left: the domain was given too little memory to boot at all.
     pub fn take_pages(&mut self, count: u64) -> u64 {
         let bytes = count * PAGE;
-        let Some(range) = self.free.iter_mut().find(|range| range.end.saturating_sub(range.start) >= bytes) else {
+        let Some(range) = self.free.iter_mut().find(|range| range.end.saturating_sub(range.start) >= bytes)
+        else {
             panic!("{bytes} bytes of memory are missing to boot: give domain 0 more (dom0_mem=)");
         };
         range.end -= bytes;

@@ -105,3 +105,5 @@ boot_pointers:
     .skip 4096
 boot_directories:
     .skip 4 * 4096
+
+    .text

@@ -2,23 +2,33 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use core::cell::RefCell;
 
+use console::{Consoles, Limits, SharedConsoles};
 use hypercall::{Aperture, Xen, calls};
 use link::{BootId, Config, Link, Micros};
+use toolstack::About;
 use xen_abi::VcpuId;
 use xen_abi::hvm::params::{HVM_PARAM_CALLBACK_IRQ, HVM_PARAM_CALLBACK_TYPE_VECTOR};
 use xen_abi::xen::{DOMID_SELF, VIRQ_TIMER};
 
+use xenstore::{SharedStore, Store};
+
 use crate::boot_info::BootInfo;
+use crate::clock::Clock;
 use crate::cmdline::CommandLine;
 use crate::events::Events;
 use crate::interrupts;
 use crate::line::{Line, Wake};
 use crate::machine::Machine;
+use crate::platform::{KernelPlatform, Toolstack};
 use crate::random;
 use crate::shared_info::SharedInfo;
 use crate::tasks::rpc::{self, Replies};
-use crate::time::Clock;
+use crate::tasks::upload::Uploads;
+
+/// Guests' output takes an eighth of the heap at most.
+const CONSOLE_LIMITS: Limits = Limits { log: 64 << 10, total: 1 << 20, input: 4 << 10, dead: 16 };
 
 /// Everything that is built at boot and lives for ever.
 pub struct System {
@@ -27,7 +37,13 @@ pub struct System {
     /// Event channels.
     pub events: Rc<Events>,
     /// The time.
-    pub clock: Clock,
+    pub clock: &'static Clock,
+    /// Guests' consoles.
+    pub consoles: &'static SharedConsoles,
+    /// Domains and images.
+    pub toolstack: Toolstack,
+    /// Images on their way in.
+    pub uploads: Uploads,
     /// The link to hostctl.
     pub line: Rc<Line>,
     /// The link's UART wants attention.
@@ -57,7 +73,12 @@ impl System {
         let callback = u64::from(HVM_PARAM_CALLBACK_TYPE_VECTOR) << 56 | u64::from(interrupts::UPCALL_VECTOR);
         must(xen.run(calls::hvm::set_param(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, callback)));
         must(xen.run(calls::evtchn::bind_virq(VIRQ_TIMER, VcpuId(0))));
-        let clock = Clock::new(shared, xen);
+        let clock: &'static Clock = Box::leak(Box::new(Clock::new(shared, xen)));
+        let store: &'static SharedStore = Box::leak(Box::new(RefCell::new(Store::new(xen.own_domain()))));
+        let consoles: &'static SharedConsoles =
+            Box::leak(Box::new(RefCell::new(Consoles::new(CONSOLE_LIMITS))));
+        let platform = KernelPlatform::new(xen, events.clone(), clock, store, consoles);
+        let toolstack = Toolstack::new(xen, platform, store, consoles, about(boot.cmdline));
         let boot_id = BootId::new(random::next());
         let link = Link::new(Config::kernel(), boot_id, Micros(clock.now_us()));
         Box::leak(Box::new(Self {
@@ -70,7 +91,19 @@ impl System {
             boot_id,
             booted_ns: clock.now_ns(),
             clock,
+            consoles,
+            toolstack,
+            uploads: Uploads::default(),
         }))
+    }
+}
+
+/// What this kernel says of itself.
+fn about(cmdline: CommandLine) -> About {
+    About {
+        host: cmdline.value("host").unwrap_or("nanodom").into(),
+        release: env!("CARGO_PKG_VERSION").into(),
+        version: concat!("nanodom ", env!("CARGO_PKG_VERSION")).into(),
     }
 }
 

@@ -4,16 +4,30 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use proto::endpoints::{ALL, Endpoint, Hello};
-use proto::host::Greeting;
-use proto::wire::{Fault, Key};
+use console::Start;
+use link::{Channel, StreamError};
+use proto::console::{ConsoleOpen, ConsoleOpened};
+use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use proto::endpoints::*;
+use proto::error::{CreateError, DomainError, ImageError, XenError};
+use proto::host::{Greeting, HostInfo, LogOpen, Usage};
+use proto::image::{ImageId, ImageOffer, Upload};
+use proto::wire::{Fault, Key, StreamChannel};
+use toolstack::OwnMemory;
+use xen_abi::sched::SHUTDOWN_POWEROFF;
 
+use crate::line::Stream;
 use crate::system::System;
+use crate::tasks::{console as console_task, log_stream, upload};
+use crate::{executor, heap, layout, panic};
 
 /// Finds the endpoint that `key` names, decodes, carries out, encodes.
+///
+/// # Errors
+/// [`Fault::UnknownKey`], [`Fault::Malformed`].
 pub async fn route(system: &'static System, key: Key, body: &[u8]) -> Result<Vec<u8>, Fault> {
     macro_rules! endpoints {
-        ($($endpoint:ty => $handler:expr,)+) => {
+        ($($endpoint:ty => $handler:path,)+) => {
             $(if key == <$endpoint as Endpoint>::KEY {
                 let request = postcard::from_bytes::<<$endpoint as Endpoint>::Request>(body)
                     .map_err(|_| Fault::Malformed)?;
@@ -24,6 +38,23 @@ pub async fn route(system: &'static System, key: Key, body: &[u8]) -> Result<Vec
     }
     endpoints! {
         Hello => hello,
+        DomainList => list,
+        DomainFind => find,
+        DomainCreate => create,
+        DomainPause => pause,
+        DomainUnpause => unpause,
+        DomainDestroy => destroy,
+        DomainWait => wait,
+        ConsoleOpenStream => open_console,
+        ImagesPresent => images_present,
+        ImagesBundled => images_bundled,
+        ImageBegin => image_begin,
+        ImageFinish => image_finish,
+        Host => host_info,
+        HostDmesg => dmesg,
+        HostUsage => usage,
+        HostLog => open_log,
+        HostHalt => halt,
     }
     Err(Fault::UnknownKey)
 }
@@ -38,3 +69,114 @@ async fn hello(system: &'static System, (): ()) -> Greeting {
         paths: ALL.iter().map(|(path, _)| String::from(*path)).collect(),
     }
 }
+
+async fn list(system: &'static System, (): ()) -> Result<Vec<DomainInfo>, XenError> {
+    system.toolstack.list()
+}
+
+async fn find(system: &'static System, domain: DomainRef) -> Result<DomainInfo, DomainError> {
+    system.toolstack.find(&domain)
+}
+
+async fn create(system: &'static System, request: CreateRequest) -> Result<Created, CreateError> {
+    system.toolstack.create(request).await
+}
+
+async fn pause(system: &'static System, domain: DomainRef) -> Result<(), DomainError> {
+    system.toolstack.pause(&domain)
+}
+
+async fn unpause(system: &'static System, domain: DomainRef) -> Result<(), DomainError> {
+    system.toolstack.unpause(&domain)
+}
+
+async fn destroy(system: &'static System, domain: DomainRef) -> Result<(), DomainError> {
+    system.toolstack.destroy(&domain).await
+}
+
+async fn wait(system: &'static System, domain: DomainRef) -> Result<Ended, DomainError> {
+    system.toolstack.wait(&domain).await
+}
+
+async fn open_console(system: &'static System, request: ConsoleOpen) -> Result<ConsoleOpened, DomainError> {
+    let consoles = system.consoles;
+    let word = &request.domain;
+    // A domain that lives is found by the usual rules, one that is gone by what its console remembers.
+    let console = match system.toolstack.domid(word) {
+        Ok(domid) => consoles.borrow().find(|info| info.is_live && info.domid == domid),
+        Err(error) if request.follow => return Err(error),
+        Err(_) => {
+            let consoles = consoles.borrow();
+            let by_name = consoles.find(|info| info.name == word.0);
+            by_name.or_else(|| consoles.find(|info| word.0.parse() == Ok(info.domid.0)))
+        }
+    }
+    .ok_or(DomainError::NotFound)?;
+    let start = if request.replay { Start::Oldest } else { Start::Now };
+    let (reader, info) = {
+        let consoles = consoles.borrow();
+        let reader = consoles.reader(console, start).map_err(|_| DomainError::NotFound)?;
+        (reader, consoles.info(console).ok_or(DomainError::NotFound)?)
+    };
+    let stream = open_stream(system, request.channel)?;
+    executor::spawn(console_task::attach(consoles, reader, stream, request.follow)).detach();
+    Ok(ConsoleOpened { domid: info.domid.0, lost: if request.replay { info.lost } else { 0 } })
+}
+
+async fn open_log(system: &'static System, request: LogOpen) -> Result<(), DomainError> {
+    let stream = open_stream(system, request.channel)?;
+    executor::spawn(log_stream::send(stream, request.follow)).detach();
+    Ok(())
+}
+
+fn open_stream(system: &'static System, channel: StreamChannel) -> Result<Stream, DomainError> {
+    let channel = Channel::new(channel.0).ok_or(DomainError::ChannelInUse)?;
+    system.line.open(channel).map_err(|error| match error {
+        StreamError::TooMany => DomainError::TooManyStreams { limit: system.line.most_streams() },
+        StreamError::InUse | StreamError::NotUp | StreamError::NotOpen => DomainError::ChannelInUse,
+    })
+}
+
+async fn images_present(system: &'static System, ids: Vec<ImageId>) -> Vec<bool> {
+    system.toolstack.images_present(&ids)
+}
+
+async fn images_bundled(system: &'static System, (): ()) -> Vec<(String, ImageId)> {
+    system.toolstack.images_bundled()
+}
+
+async fn image_begin(system: &'static System, offer: ImageOffer) -> Result<Upload, ImageError> {
+    upload::begin(system, &offer)
+}
+
+async fn image_finish(system: &'static System, id: ImageId) -> Result<(), ImageError> {
+    upload::finish(system, id).await
+}
+
+async fn host_info(system: &'static System, (): ()) -> Result<HostInfo, XenError> {
+    system.toolstack.host_info()
+}
+
+async fn dmesg(system: &'static System, clear: bool) -> Result<Vec<u8>, XenError> {
+    system.toolstack.dmesg(clear)
+}
+
+async fn usage(system: &'static System, (): ()) -> Usage {
+    let (heap_used, heap_size) = heap::usage();
+    let image = layout::image();
+    system.toolstack.usage(OwnMemory { heap_used, heap_size, kernel_image: image.end - image.start })
+}
+
+/// Answers first, so that whoever asked knows that it was heard.
+async fn halt(system: &'static System, code: u8) -> Result<(), XenError> {
+    log::info!("ends the machine with code {code}, as it was told to");
+    executor::spawn(async move {
+        system.clock.sleep_until(system.clock.now_ns() + HALT_DELAY_NS).await;
+        panic::end(code, SHUTDOWN_POWEROFF)
+    })
+    .detach();
+    Ok(())
+}
+
+/// Time for the answer to leave, in nanoseconds.
+const HALT_DELAY_NS: u64 = 50_000_000;

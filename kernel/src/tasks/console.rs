@@ -1,6 +1,5 @@
 //! A stream of hostctl's tied to a domain's console: what the domain prints goes out, what comes is typed.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::future::poll_fn;
 
@@ -18,9 +17,9 @@ enum Ended {
 }
 
 /// Copies both ways until the domain or the other end is gone.
-pub async fn attach(consoles: Rc<SharedConsoles>, reader: Reader, stream: Stream, follow: bool) {
-    let typed = type_in(&consoles, &reader, &stream);
-    let printed = print_out(&consoles, reader.clone(), &stream, follow);
+pub async fn attach(consoles: &'static SharedConsoles, reader: Reader, stream: Stream, follow: bool) {
+    let typed = type_in(consoles, &reader, &stream);
+    let printed = print_out(consoles, reader.clone(), &stream, follow);
     let ended = match select(printed, typed).await {
         Either::First(ended) | Either::Second(ended) => ended,
     };

@@ -3,10 +3,10 @@
 use embassy_futures::select::select3;
 use link::{Event, Micros};
 
+use crate::clock::Clock;
 use crate::line::Line;
 use crate::system::System;
 use crate::tasks::rpc;
-use crate::time::Clock;
 use crate::uart::LinkUart;
 
 /// Serves the line for ever.
@@ -15,18 +15,18 @@ pub async fn run(system: &'static System, mut uart: LinkUart) {
     loop {
         loop {
             let more = uart.interrupts();
-            receive(&system.clock, &line, &mut uart);
+            receive(system.clock, &line, &mut uart);
             if !more {
                 break;
             }
         }
-        line.with_link(|link| link.tick(now(&system.clock)));
+        line.with_link(|link| link.tick(now(system.clock)));
         while let Some(event) = line.with_link(|link| link.poll_event()) {
             handle(system, event);
         }
-        transmit(&system.clock, &line, &mut uart);
+        transmit(system.clock, &line, &mut uart);
         let deadline = line.with_link(|link| link.deadline());
-        select3(system.uart_interrupt.wait(), line.kicked(), sleep_until(&system.clock, deadline)).await;
+        select3(system.uart_interrupt.wait(), line.kicked(), sleep_until(system.clock, deadline)).await;
     }
 }
 
@@ -66,6 +66,7 @@ fn handle(system: &'static System, event: Event) {
         }
         Some(Event::Down(reason)) => {
             log::debug!("link: down: {reason}");
+            system.replies.borrow_mut().link_down(&reason);
             if reason != link::DownReason::Lost {
                 system.line.break_streams();
             }

@@ -1,12 +1,17 @@
 //! The tasks that run for ever, and what starts them.
 
 mod calls;
+mod console;
 mod line;
+mod log_stream;
 pub mod rpc;
+pub mod upload;
 
 use hypercall::calls as xen_calls;
 use hypercall::calls::evtchn::PirqSharing;
 use ring::EventChannel;
+use xen_abi::VcpuId;
+use xen_abi::xen::VIRQ_DOM_EXC;
 
 use crate::system::System;
 use crate::uart::{COM2_IRQ, LinkUart};
@@ -14,6 +19,7 @@ use crate::{executor, interrupts, ioapic};
 
 /// Starts them all.
 pub fn start(system: &'static System) {
+    watch_domains(system);
     match LinkUart::open() {
         Some(uart) => {
             route_uart_interrupt(system);
@@ -21,6 +27,26 @@ pub fn start(system: &'static System) {
         }
         None => log::warn!("there is no COM2, so no link to hostctl"),
     }
+}
+
+/// Watches over domains that end by themselves, and follows their rules.
+fn watch_domains(system: &'static System) {
+    match system.xen.run(xen_calls::evtchn::bind_virq(VIRQ_DOM_EXC, VcpuId(0))) {
+        Ok(port) => {
+            let port = system.events.listen(system.xen, port);
+            executor::spawn(async move {
+                loop {
+                    port.wait().await;
+                    if let Err(error) = system.toolstack.on_virq_dom_exc() {
+                        log::error!("domains that ended are not seen: {}: errno {}", error.call, error.errno);
+                    }
+                }
+            })
+            .detach();
+        }
+        Err(error) => log::error!("domains that end will not be seen: {error}"),
+    }
+    executor::spawn(async move { system.toolstack.obey_rules().await }).detach();
 }
 
 /// Has the UART's line wake the link's task, by whichever of the two ways this Xen offers (see `ioapic.rs`).

@@ -80,7 +80,8 @@ impl Clock {
 
     /// Sets Xen's timer for the earliest deadline, if that is not what it is set to.
     pub fn program(&self) {
-        let earliest = self.sleepers.borrow().first_key_value().map_or(u64::MAX, |(&(deadline, _), _)| deadline);
+        let earliest =
+            self.sleepers.borrow().first_key_value().map_or(u64::MAX, |(&(deadline, _), _)| deadline);
         // A timer that fires for nothing is cheaper than a hypercall to take it back each time.
         let stale = self.programmed.get() <= self.now_ns();
         if earliest != u64::MAX && (earliest < self.programmed.get() || stale) {

@@ -1,0 +1,31 @@
+//! The kernel's own log, on a stream.
+
+use alloc::vec::Vec;
+use core::future::poll_fn;
+use core::task::Poll;
+
+use crate::line::Stream;
+use crate::log_ring;
+
+/// Sends what was logged; with `follow` also what will be.
+pub async fn send(stream: Stream, follow: bool) {
+    let mut next = 0;
+    let mut bytes = Vec::new();
+    loop {
+        bytes.clear();
+        next = log_ring::read(next, &mut bytes);
+        if bytes.is_empty() {
+            if !follow {
+                return stream.close();
+            }
+            let seen = next;
+            poll_fn(|context| match log_ring::wake_on_more(seen, context.waker()) {
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            })
+            .await;
+        } else if stream.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+}
