@@ -168,6 +168,9 @@ fn refusal(settings: &Settings, error: &CreateError) -> String {
             "an image of domain '{name}' was thrown out of the control domain's cache before it could be used; try again"
         ),
         CreateError::BadKernel(reason) => bad_kernel(settings, reason),
+        CreateError::BadRamdisk => {
+            format!("the ramdisk of domain '{name}' is damaged in the control domain's cache; give it another one")
+        }
         CreateError::DoesNotFit { needed_kib, memory_kib } => format!(
             "kernel and ramdisk of domain '{name}' take {} MiB, but it has {} MiB of memory; raise memory, or use a \
              smaller ramdisk",

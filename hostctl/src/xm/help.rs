@@ -30,15 +30,33 @@ pub fn long() -> String {
 /// How one command is used.
 pub fn usage(command: &Command) -> String {
     let mut text = format!("Usage: xm {} {}\n\n{}\n", command.name, command.synopsis, command.about);
-    for (option, about) in command.options {
-        let mut lines = wrapped(about, 43).into_iter();
-        text.push_str(&format!("  {option:<30} {:<43}\n", lines.next().unwrap_or_default()));
-        for line in lines {
-            text.push_str(&format!("{:33}{line}\n", ""));
-        }
+    if command.name == "create" {
+        // xm's create had a parser of its own, and laid its options out in its own way.
+        text.push_str("\nOptions:\n\n");
+        columns(command, "", 21, 55, &mut text);
+    } else {
+        columns(command, "  ", 30, 43, &mut text);
     }
     text.push('\n');
     text
+}
+
+/// The options and what they do, in two columns.
+fn columns(command: &Command, indent: &str, left: usize, right: usize, text: &mut String) {
+    let gap = if indent.is_empty() { "" } else { " " };
+    for (option, about) in command.options {
+        let mut lines = wrapped(about, right).into_iter();
+        let first = lines.next().unwrap_or_default();
+        // A name that fills its column has its text on the next line.
+        if option.len() >= left + gap.len() {
+            text.push_str(&format!("{indent}{option}\n{indent}{:left$}{gap}{first:<right$}\n", ""));
+        } else {
+            text.push_str(&format!("{indent}{option:<left$}{gap}{first:<right$}\n"));
+        }
+        for line in lines {
+            text.push_str(&format!("{indent}{:left$}{gap}{line}\n", ""));
+        }
+    }
 }
 
 fn heading(list: &str) -> String {
@@ -121,6 +139,15 @@ mod tests {
         assert!(text.contains("\n cpupool-migrate "));
         assert!(!text.contains("event-monitor"));
         assert!(text.ends_with("xmdomain.cfg(5)  man page.\n"));
+    }
+
+    #[test]
+    fn creates_usage_has_its_own_columns() {
+        let text = usage(by_name("create").unwrap());
+        let head = "Usage: xm create <ConfigFile> [options] [vars]\n\n\
+                    Create a domain from <ConfigFile> and start it.\n\nOptions:\n\n-h, --help           Print this help.";
+        assert!(text.starts_with(head), "{text}");
+        assert!(text.contains("\n-f FILE, --defconfig=FILE\n                     Use this file."), "{text}");
     }
 
     #[test]
