@@ -19,6 +19,8 @@ pub mod container;
 pub mod host;
 pub mod kernel;
 mod source;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use container::{Container, ContainerError, Reader};
 pub use kernel::{KernelError, KernelHeaders, Segment};
