@@ -28,6 +28,8 @@ pub(crate) struct Domain {
     pub(crate) dying: bool,
     pub(crate) max_pages: u64,
     pub(crate) memory: BTreeMap<Gfn, Frame>,
+    /// How many frames of `memory` are its own.
+    pub(crate) pages: u64,
     pub(crate) memory_map: Vec<E820Entry>,
     pub(crate) params: BTreeMap<u32, u64>,
     pub(crate) ports: Ports,
@@ -84,11 +86,6 @@ impl Vcpu {
 }
 
 impl Domain {
-    /// Pages of memory that it has.
-    pub(crate) fn pages(&self) -> u64 {
-        self.memory.values().filter(|frame| matches!(frame, Frame::Own { .. })).count() as u64
-    }
-
     pub(crate) fn hvm(&self) -> bool {
         self.flags & xen_abi::domctl::XEN_DOMCTL_CDF_HVM != 0
     }

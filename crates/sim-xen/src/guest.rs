@@ -72,7 +72,7 @@ impl Guest<'_> {
     /// How much memory it has.
     #[must_use]
     pub fn memory(&self) -> Pages {
-        self.sim.state().domains.get(&self.id).map_or(Pages(0), |domain| Pages(domain.pages()))
+        self.sim.state().domains.get(&self.id).map_or(Pages(0), |domain| Pages(domain.pages))
     }
 
     /// The memory map that it reads.

@@ -27,7 +27,7 @@ impl State {
             domains: self.domains.keys().copied().collect(),
             ports: own.ports.open.keys().copied().collect(),
             free_pages: self.free_pages(),
-            own_pages: own.pages(),
+            own_pages: own.pages,
             mapped,
             lent: self.lent,
         }

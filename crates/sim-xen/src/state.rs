@@ -66,6 +66,7 @@ impl State {
         let memory: BTreeMap<Gfn, Frame> = memory.collect();
         assert_eq!(memory.len() as u64, config.own.0, "the host has no room for domain 0");
         let own = Domain {
+            pages: config.own.0,
             handle: [0; 16],
             ssidref: 0,
             flags: XEN_DOMCTL_CDF_HVM | XEN_DOMCTL_CDF_HAP,
@@ -184,6 +185,7 @@ impl State {
             }
             Frame::Foreign(..) | Frame::Special => false,
         });
+        domain.pages -= freed.len() as u64;
         let gone = domain.memory.is_empty();
         for (first, count) in runs(freed) {
             self.arena.scrub(first, count);

@@ -150,6 +150,7 @@ impl State {
             dying: false,
             max_pages: 0,
             memory: BTreeMap::new(),
+            pages: 0,
             memory_map: Vec::new(),
             params: BTreeMap::new(),
             ports: Ports::new(wish.max_evtchn_port),

@@ -30,7 +30,7 @@ macro_rules! layouts {
             let mut info = $type::new_zeroed();
             info.domain = id;
             info.flags = flags(id, domain);
-            info.tot_pages = domain.pages();
+            info.tot_pages = domain.pages;
             info.max_pages = domain.max_pages;
             info.nr_online_vcpus = domain.vcpus.iter().filter(|vcpu| vcpu.up).count() as u32;
             info.max_vcpu_id = (domain.vcpus.len() as u32).wrapping_sub(1);
