@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use fake::{Done, Fake, finish, noise};
+use fake::{Done, Fake, Order, finish, noise};
 
 /// A machine to start labs on: a runtime directory, a kernel, a hypervisor, and a program called QEMU.
 struct Place {
@@ -231,4 +231,36 @@ fn a_lab_whose_process_is_gone_is_dead_whoever_has_its_number_now() {
     assert_eq!((down.code, down.stdout.as_str()), (0, "lab 'stale' is down (it was dead already)\n"));
     let list = with("", &["lab", "list"]).stdout;
     assert!(list.contains("live") && !list.contains("stale"), "{list}");
+}
+
+#[test]
+fn a_lost_lab_says_what_became_of_its_machine() {
+    let fake = Fake::start();
+    fake.lab("live", true);
+    let console = |link: &str| {
+        let before = fake.world.lock().unwrap().paths.len();
+        let child = fake
+            .hostctl(&["xm", "console", "guest1"])
+            .env("HOSTCTL_CONNECT", link)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        fake.until("the console is open", |world| world.paths[before..].contains(&"console/open"));
+        child
+    };
+    let child = console("lab:live");
+    fake.order(Order::Cut);
+    let done = finish(child);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (
+            1,
+            "Error: lost the control domain at lab:live: the other end of the line was closed; QEMU still runs\n"
+        )
+    );
+    let child = console("lab:live");
+    std::fs::remove_file(fake.dir.path().join("nanodom/labs/live/lab.json")).unwrap();
+    fake.order(Order::Cut);
+    assert!(finish(child).stderr.ends_with("was closed; the lab was taken down\n"));
 }

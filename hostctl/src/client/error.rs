@@ -36,12 +36,14 @@ pub enum CallError {
     #[error("gave up after {0} s (--timeout)")]
     Deadline(u64),
     /// The line was lost while the command was under way.
-    #[error("lost the control domain at {line}: {}", reason_text(.reason))]
+    #[error("lost the control domain at {line}: {}{}", reason_text(.reason), detail_text(.detail))]
     Lost {
         /// The line.
         line: String,
         /// Why.
         reason: Lost,
+        /// What became of the machine, if that is known.
+        detail: Option<String>,
     },
     /// The two programs were built from different protocols.
     #[error(
@@ -94,9 +96,13 @@ impl CallError {
     }
 }
 
+fn detail_text(detail: &Option<String>) -> String {
+    detail.as_ref().map(|detail| format!("; {detail}")).unwrap_or_default()
+}
+
 fn reason_text(reason: &Lost) -> String {
     match reason {
-        Lost::LineClosed => "the other end of the line was closed (did the machine stop?)".into(),
+        Lost::LineClosed => "the other end of the line was closed".into(),
         Lost::LineError(text) => format!("the line failed: {text}"),
         Lost::Restarted => "it was restarted; what was under way is gone".into(),
         Lost::Silent => "it no longer answers".into(),

@@ -23,6 +23,8 @@ use crate::broker::ipc::{Decoder, FromBroker, Lost, ToBroker, Welcome, encode};
 use crate::broker::place::Place;
 use crate::broker::start;
 use crate::connect::{Line, Options};
+use crate::lab::dir::LabDir;
+use crate::lab::up::how_it_ended;
 
 /// How long the control domain may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -320,9 +322,7 @@ impl Client {
         self.opened = Instant::now();
         let now = self.welcome()?.greeting.boot_id;
         match before {
-            Some(before) if before.greeting.boot_id != now => {
-                Err(CallError::Lost { line: self.line.to_string(), reason: Lost::Restarted })
-            }
+            Some(before) if before.greeting.boot_id != now => Err(self.lost(Lost::Restarted)),
             _ => Ok(()),
         }
     }
@@ -337,7 +337,7 @@ impl Client {
             // Waiting words first: a broker that ended has said why.
             if let Some(message) = self.next_message()? {
                 return match message {
-                    FromBroker::Lost(reason) => Err(CallError::Lost { line: self.line.to_string(), reason }),
+                    FromBroker::Lost(reason) => Err(self.lost(reason)),
                     message => Ok(Some(message)),
                 };
             }
@@ -428,6 +428,15 @@ impl Client {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(false),
             Err(error) => Err(self.broker_gone(&error.to_string())),
         }
+    }
+
+    /// The control domain is lost; of a lab it is known what became of the machine.
+    fn lost(&self, reason: Lost) -> CallError {
+        let detail = match (&self.line, &reason) {
+            (Line::Lab(name), Lost::LineClosed | Lost::LineError(_)) => Some(how_it_ended(&LabDir::of(name))),
+            _ => None,
+        };
+        CallError::Lost { line: self.line.to_string(), reason, detail }
     }
 
     fn broker_gone(&self, reason: &str) -> CallError {

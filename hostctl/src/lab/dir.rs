@@ -91,8 +91,8 @@ impl Ending {
     pub fn meaning(&self) -> String {
         match (self.status, self.signal) {
             (Some(255), _) => "the control domain panicked".into(),
-            (Some(0), _) => "the machine reset itself (Xen or the control domain stopped it)".into(),
-            (Some(1), _) => "the machine was halted with code 0, or QEMU could not start".into(),
+            (Some(0), _) => "QEMU was told to end, or the machine reset itself".into(),
+            (Some(1), _) => "the machine was halted, or QEMU could not start".into(),
             (Some(status), _) if status % 2 == 1 => {
                 format!("the machine was halted with code {}", status / 2)
             }

@@ -52,6 +52,8 @@ impl Machine {
         option("-m", self.memory_mib.to_string());
         option("-display", "none".into());
         option("-monitor", "none".into());
+        // What nobody looks at need not be started.
+        option("-vga", "none".into());
         option("-nic", "none".into());
         option("-chardev", "file,id=xen,path=xen.log".into());
         option("-serial", "chardev:xen".into());

@@ -166,7 +166,9 @@ fn report(failure: Failure, dir: &LabDir, out: &mut Output) -> u8 {
 }
 
 fn machine_failed(text: &str, dir: &LabDir, out: &mut Output) -> u8 {
-    out.complain(&format!("Error: {text}; {}\n{}", how_it_ended(dir), tails(dir)));
+    let ended = how_it_ended(dir);
+    let why = if text.contains(&ended) { String::new() } else { format!("; {ended}") };
+    out.complain(&format!("Error: {text}{why}\n{}", tails(dir)));
     exit::MACHINE
 }
 

@@ -269,18 +269,18 @@ fn first_answer(dir: &LabDir, keeper: BufReader<ChildStdout>, options: &Options)
     }
 }
 
-/// What the keeper noted of QEMU's end. It writes that in the moment after the line broke.
-pub(super) fn how_it_ended(dir: &LabDir) -> String {
-    if let Some(record) = dir.record()
-        && let Some(keeper) = record.keeper
-        && record.qemu.is_some_and(|qemu| !qemu.is_alive())
-    {
+/// What became of the lab's QEMU. The keeper notes its end in the moment after the line broke.
+pub(crate) fn how_it_ended(dir: &LabDir) -> String {
+    let Some(record) = dir.record() else { return "the lab was taken down".into() };
+    // QEMU closes its sockets a moment before it is gone.
+    let is_over = record.qemu.is_none_or(|qemu| qemu.wait(Duration::from_millis(300)).unwrap_or(false));
+    if !is_over {
+        return "QEMU still runs".into();
+    }
+    if let Some(keeper) = record.keeper {
         let _ = keeper.wait(Duration::from_secs(1));
     }
-    match dir.ending() {
-        Some(ending) => ending.meaning(),
-        None => "QEMU still runs".into(),
-    }
+    dir.ending().map_or("QEMU was killed".into(), |ending| ending.meaning())
 }
 
 /// The last lines of QEMU's and of the machine's log.
