@@ -30,7 +30,7 @@ pub const SHARED_MEMORY: u64 = 2 << 20;
 /// The program.
 pub const PROGRAM: &str = "qemu-system-x86_64";
 
-/// The places in [`command`]'s arguments where the descriptors of the listening sockets go.
+/// The places in [`Machine::command`]'s arguments where the descriptors of the listening sockets go.
 pub const LINK_FD: &str = "@LINK_FD@";
 /// See [`LINK_FD`].
 pub const QMP_FD: &str = "@QMP_FD@";
