@@ -28,4 +28,4 @@ mod layout;
 mod plan;
 
 pub use build::{BuildError, Built, Images, ServiceEnd, build};
-pub use plan::{MAX_CMDLINE, MAX_MEMORY, MAX_VCPUS, Plan, PlanError, PlanInput};
+pub use plan::{MAX_CMDLINE, MAX_MEMORY, MAX_VCPUS, Plan, PlanError, PlanInput, SPECIAL_PAGES};

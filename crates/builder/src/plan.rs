@@ -23,6 +23,9 @@ pub const MAX_CMDLINE: usize = 16 << 10;
 /// The most memory that a guest may have: 16 TiB, so that no address overflows anything.
 pub const MAX_MEMORY: KiB = KiB(1 << 34);
 
+/// Pages that a guest has beside its memory: its rings, and page tables that some processors need.
+pub const SPECIAL_PAGES: Pages = Pages(populate::SPECIAL.len() as u64);
+
 /// Memory over its own that a domain may have, as xl allows it: special pages, and what guests balloon for
 /// grants.
 const SLACK: KiB = KiB(1024);

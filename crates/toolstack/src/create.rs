@@ -1,17 +1,27 @@
 //! Making domains.
+//!
+//! Three steps: check everything, build a domain that nobody serves yet (crate `builder`), open it to the world
+//! ([`open`]). Until the last line each step is owned by a guard that undoes it, so an error, a refusal of Xen's and
+//! a future that is dropped all end the same way: with nothing left.
+
+mod open;
+mod refusal;
 
 use alloc::rc::Rc;
 
-use hypercall::{Aperture, ClaimedMemory, Door};
+use builder::{Images, Plan, PlanInput};
+use hypercall::{Aperture, ClaimedMemory, CreateDomain, Door};
+use image::{Container, KernelHeaders, ReadAt, Reader};
 use proto::domain::{CreateRequest, Created, DomainConfig};
-use proto::error::CreateError;
+use proto::error::{BadKernel, CreateError};
 use proto::image::ImageId;
-use xen_abi::DomId;
+use xen_abi::{DomId, KiB, Pages};
 
 use crate::images::StoredImage;
+use crate::meter::Meter;
 use crate::name::{DomainName, Uuid};
 use crate::platform::Platform;
-use crate::registry::{Serial, Taken};
+use crate::registry::{Record, Serial, Stage, Taken};
 use crate::rules::Restarts;
 use crate::toolstack::{Mapping, Toolstack};
 
@@ -31,7 +41,7 @@ struct Reservation<'t, 'x, M: Door + Aperture, P> {
 
 impl<M: Door + Aperture, P> Drop for Reservation<'_, '_, M, P> {
     fn drop(&mut self) {
-        // Nothing happens if the domain has been admitted.
+        // Does nothing if the domain has been admitted.
         self.toolstack.registry.borrow_mut().cancel(self.serial);
     }
 }
@@ -42,12 +52,65 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// All or nothing: after an error, or when the future is dropped before its end, nothing of the domain is left.
     /// Other tasks get their turn between parts of the work.
     ///
+    /// Costs eight exits where the pages to be written are few and its memory comes in large pieces; seven if it is
+    /// to stay paused.
+    ///
     /// # Errors
     /// See [`CreateError`]. Everything that can be checked is checked before anything is built.
     pub async fn create(&self, request: CreateRequest) -> Result<Created, CreateError> {
         let uuid = self.draw_uuid(request.config.uuid);
         let life = Life { config: request.config, uuid, restarts: Restarts::default() };
         self.build(&life, request.paused).await
+    }
+
+    /// See [`Self::create`].
+    pub(crate) async fn build(&self, life: &Life, paused: bool) -> Result<Created, CreateError> {
+        let built = self.try_build(life, paused).await;
+        if let Err(why) = &built {
+            log::info!("create {}: {why:?}", life.config.name);
+        }
+        built
+    }
+
+    async fn try_build(&self, life: &Life, paused: bool) -> Result<Created, CreateError> {
+        let config = &life.config;
+        let mut meter = Meter::start(self.xen, self.platform.now_ns());
+        let name = DomainName::parse(&config.name).ok_or(CreateError::BadName)?;
+        let reservation = self.reserve(name.clone(), life.uuid)?;
+        let kernel = self.image(config.kernel)?;
+        let ramdisk = config.ramdisk.map(|id| self.image(id)).transpose()?;
+        let mut images = Images {
+            kernel: reader(&kernel).ok_or(CreateError::BadKernel(BadKernel::Corrupt))?,
+            ramdisk: match &ramdisk {
+                Some(ramdisk) => Some(reader(ramdisk).ok_or(CreateError::BadRamdisk)?),
+                None => None,
+            },
+        };
+        let plan = self.plan(config, &mut images)?;
+        self.find_memory(plan.host_memory())?;
+        meter.phase("check", self.platform.now_ns());
+
+        let wish = CreateDomain::pvh(life.uuid.0, config.max_vcpus);
+        let domain = self.xen.create_domain(&wish).map_err(|e| self.refused(&plan, e))?;
+        self.registry.borrow_mut().note_domid(reservation.serial, domain.id());
+        meter.phase("create domain", self.platform.now_ns());
+
+        let breathe = async || meter.give_way(self.xen, &self.platform).await;
+        let built = builder::build(&domain, &plan, &mut images, breathe).await;
+        let built = built.map_err(|e| self.not_built(&plan, e))?;
+        meter.phase("build", self.platform.now_ns());
+
+        let open = self.open(&domain, &name, life, &built)?;
+        meter.phase("open", self.platform.now_ns());
+        if !paused {
+            self.xen.unpause_domain(domain.id()).map_err(|e| self.refused(&plan, e))?;
+            meter.phase("start", self.platform.now_ns());
+        }
+        // Nothing fails from here on.
+        open.keep();
+        let domid = domain.commit();
+        self.admit(reservation.serial, domid, name, life);
+        Ok(self.created(domid, life, meter))
     }
 
     fn reserve(&self, name: DomainName, uuid: Uuid) -> Result<Reservation<'_, 'x, M, P>, CreateError> {
@@ -62,19 +125,61 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         self.images.borrow_mut().get(id).ok_or(CreateError::NoImage(id))
     }
 
-    pub(crate) async fn build(&self, life: &Life, paused: bool) -> Result<Created, CreateError> {
-        let name = check(&life.config)?;
-        let _reservation = self.reserve(name, life.uuid)?;
-        let _ = (paused, DomId(0), self.image(life.config.kernel)?);
-        Err(CreateError::Cancelled)
+    fn plan(&self, config: &DomainConfig, images: &mut Images<'_>) -> Result<Plan, CreateError> {
+        let headers = KernelHeaders::parse(&mut images.kernel).map_err(refusal::kernel)?;
+        let input = PlanInput {
+            kernel: &headers,
+            ramdisk_len: images.ramdisk.as_ref().map(Reader::plain_len),
+            cmdline: &config.cmdline,
+            memory: KiB(config.memory_kib),
+            max_memory: KiB(config.max_memory_kib),
+            vcpus: config.vcpus,
+            max_vcpus: config.max_vcpus,
+        };
+        Plan::new(&input).map_err(|e| self.impossible(e))
+    }
+
+    /// Demands that so much memory is free, giving up images that nobody needs where it has to.
+    fn find_memory(&self, wanted: Pages) -> Result<(), CreateError> {
+        let free = self.free_for(wanted).map_err(crate::errors::create_error)?;
+        if free < wanted {
+            let (needed_kib, free_kib) = (wanted.kib().0, free.kib().0);
+            return Err(CreateError::NotEnoughMemory { needed_kib, free_kib });
+        }
+        Ok(())
+    }
+
+    fn admit(&self, serial: Serial, domid: DomId, name: DomainName, life: &Life) {
+        self.registry.borrow_mut().admit(Record {
+            serial,
+            domid,
+            name,
+            uuid: life.uuid,
+            config: life.config.clone(),
+            created_ns: self.platform.now_ns(),
+            restarts: life.restarts,
+            stage: Stage::Alive,
+            ended: None,
+        });
+    }
+
+    fn created(&self, domid: DomId, life: &Life, meter: Meter) -> Created {
+        let spent = meter.spent(self.xen);
+        let phases = meter.phases();
+        let us: u64 = phases.iter().map(|phase| u64::from(phase.us)).sum();
+        log::info!("create {}: d{domid} in {us} us, {} exits", life.config.name, spent.exits);
+        let small = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        Created {
+            domid: domid.0,
+            uuid: life.uuid.0,
+            phases,
+            exits: small(spent.exits),
+            hypercalls: small(spent.hypercalls),
+        }
     }
 }
 
-/// Checks what can be checked of a configuration by itself.
-fn check(config: &DomainConfig) -> Result<DomainName, CreateError> {
-    let name = DomainName::parse(&config.name).ok_or(CreateError::BadName)?;
-    if config.max_memory_kib < config.memory_kib || config.max_vcpus < config.vcpus {
-        return Err(CreateError::MaxBelowStart);
-    }
-    Ok(name)
+/// Reads from an image; None if it is no container.
+fn reader<'a, C: core::ops::Deref<Target = [u8]>>(image: &'a StoredImage<'_, C>) -> Option<Reader<'a>> {
+    Container::parse(image.container()).ok().map(Container::reader)
 }

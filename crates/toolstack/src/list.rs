@@ -104,7 +104,9 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
 fn describe(registry: &Registry, info: &hypercall::DomainInfo, now_ns: u64) -> DomainInfo {
     let record = registry.get(info.id);
     let (name, uuid) = identity(registry, record, info);
-    let overhead = record.map_or(0, |r| r.overhead_kib);
+    // What the builder adds for itself is not what people asked for.
+    let own = record.map_or(Pages(0), |_| builder::SPECIAL_PAGES);
+    let most = record.map_or(info.max_pages.kib().0, |r| r.config.max_memory_kib);
     let born_ns = match (info.id, record) {
         (DomId(0), _) => Some(0),
         (_, record) => record.map(|r| r.created_ns),
@@ -113,8 +115,8 @@ fn describe(registry: &Registry, info: &hypercall::DomainInfo, now_ns: u64) -> D
         domid: info.id.0,
         name,
         uuid: uuid.0,
-        memory_kib: info.pages.kib().0.saturating_sub(overhead),
-        max_memory_kib: info.max_pages.kib().0.saturating_sub(overhead),
+        memory_kib: info.pages.kib().0.saturating_sub(own.kib().0),
+        max_memory_kib: most,
         vcpus: info.online_vcpus,
         max_vcpus: info.max_vcpu.map_or(0, |last| last.0.saturating_add(1)),
         state: state::state(info),

@@ -50,8 +50,6 @@ pub(crate) struct Record {
     pub(crate) stage: Stage,
     /// How it ended, if it did so by itself.
     pub(crate) ended: Option<ShutdownReason>,
-    /// Memory that Xen accounts to it and that the configuration did not ask for: the special pages.
-    pub(crate) overhead_kib: u64,
 }
 
 /// A domain that is being built.
@@ -204,11 +202,6 @@ impl Registry {
         self.past.iter().rev().find(|p| p.domid == domid).map(|p| &p.name)
     }
 
-    /// How many domains there are and are being built, the control domain apart.
-    pub(crate) fn len(&self) -> usize {
-        self.live.len() + self.building.len()
-    }
-
     /// Whether a domain that exists may have to be built again from this image, without the host's help.
     pub(crate) fn may_need(&self, image: ImageId) -> bool {
         self.live.values().any(|r| {
@@ -251,7 +244,6 @@ mod tests {
             restarts: Restarts::default(),
             stage: Stage::Alive,
             ended: None,
-            overhead_kib: 0,
         });
         serial
     }

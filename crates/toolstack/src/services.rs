@@ -1,7 +1,5 @@
 //! A domain's console and its way to xenstore, from our end: what is open while it lives.
 
-use alloc::boxed::Box;
-
 use console::{ConsoleId, Pump};
 use hypercall::{Aperture, Door, calls};
 use ring::Shared;
@@ -46,19 +44,16 @@ impl<R: Shared> Services<R> {
 }
 
 impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
-    /// Starts the tasks that serve a domain.
+    /// Starts the tasks that serve a domain. If that fails, its pages are unmapped; its ports and its console are the
+    /// caller's to close.
     pub(crate) fn start_services(
         &self,
         domid: DomId,
         services: Services<Mapping<'x, M>>,
-    ) -> Result<(), Box<NotStarted<Mapping<'x, M>>>> {
-        match self.platform.start_services(services.channels(domid)) {
-            Ok(()) => {
-                self.services.borrow_mut().insert(domid, services);
-                Ok(())
-            }
-            Err(why) => Err(Box::new(NotStarted { why, services })),
-        }
+    ) -> Result<(), NoRoom> {
+        self.platform.start_services(services.channels(domid))?;
+        self.services.borrow_mut().insert(domid, services);
+        Ok(())
     }
 
     /// Ends the tasks that serve a domain, keeps what its console still had to say, unmaps its pages and closes our
@@ -67,11 +62,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let Some(services) = self.services.borrow_mut().remove(&domid) else { return };
         self.platform.stop_services(domid);
         self.drain_console(&services);
-        self.close_services(services);
-    }
-
-    /// Unmaps a domain's pages and closes our ports and its console.
-    pub(crate) fn close_services(&self, services: Services<Mapping<'x, M>>) {
         self.consoles.borrow_mut().close(services.console);
         let ports = services.ports;
         drop(services);
@@ -101,10 +91,4 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub(crate) fn console_of(&self, domid: DomId) -> Option<ConsoleId> {
         self.services.borrow().get(&domid).map(|services| services.console)
     }
-}
-
-/// The tasks were not started; the channels are as they were.
-pub(crate) struct NotStarted<R> {
-    pub(crate) why: NoRoom,
-    pub(crate) services: Services<R>,
 }

@@ -1,0 +1,131 @@
+//! What the hypervisor and the machine are.
+
+mod common;
+
+use common::{World, domain, finish};
+use hypercall::{CreateDomain, Xen};
+use proto::domain::DomainState;
+use proto::error::DomainError;
+use sim_xen::Config;
+use toolstack::OwnMemory;
+use xen_abi::{DomId, Errno, Pages};
+
+#[test]
+fn info_tells_of_the_machine_in_one_exit() {
+    let world = World::new();
+    world.sim.reset_counts();
+    let info = world.stack.host_info().unwrap();
+    assert_eq!(world.sim.exits(), 1);
+    assert_eq!((info.host.as_str(), info.release.as_str(), info.version.as_str()), ("box", "0.1.0", "test"));
+    assert_eq!((info.xen_major, info.xen_minor), (4, 17));
+    assert_eq!(info.nr_cpus, 2);
+    assert_eq!(info.topology.len(), 2);
+    assert!(info.has_hvm);
+    assert_eq!(info.total_memory_kib, 512 << 10);
+    assert_eq!(info.free_memory_kib, world.sim.free_memory().kib().0);
+    assert_eq!(info.xen_commandline, "console=com1 dom0=pvh");
+    assert_eq!(info.xen_pagesize, 4096);
+    assert!(!info.xen_scheduler.is_empty() && !info.xen_caps.is_empty());
+}
+
+#[test]
+fn info_of_a_machine_with_more_processors_than_expected_is_complete() {
+    let world = World::on(Config { cpus: 200, ..Config::default() });
+    assert_eq!(world.stack.host_info().unwrap().topology.len(), 200);
+}
+
+#[test]
+fn info_says_what_xen_refused() {
+    let world = World::new();
+    world.sim.fail_next("XEN_SYSCTL_sched_id", Errno::EPERM);
+    let error = world.stack.host_info().unwrap_err();
+    assert_eq!((error.call.as_str(), error.errno), ("XEN_SYSCTL_sched_id", 1));
+}
+
+#[test]
+fn dmesg_is_whole_and_is_cleared_when_asked() {
+    let world = World::new();
+    let text = "(XEN) line\n".repeat(4000);
+    world.sim.print(text.as_bytes());
+    let whole = world.stack.dmesg(false).unwrap();
+    assert!(text.as_bytes().ends_with(&whole) && whole.len() >= 16 << 10, "{} bytes", whole.len());
+    assert_eq!(world.stack.dmesg(true).unwrap(), whole);
+    assert_eq!(world.stack.dmesg(false).unwrap(), b"");
+}
+
+#[test]
+fn usage_counts_memory_and_exits() {
+    let world = World::new();
+    let image = common::kernel::container();
+    world.upload(&image);
+    let own = OwnMemory { heap_used: 1, heap_size: 2, kernel_image: 3 };
+    let usage = world.stack.usage(own);
+    assert_eq!(usage.memory, (16 << 20) + 4096);
+    assert_eq!(usage.images, 4096);
+    assert_eq!((usage.heap_used, usage.heap_size, usage.kernel_image), (1, 2, 3));
+    assert_eq!(usage.exits, world.stack.xen().counters().exits);
+}
+
+#[test]
+fn the_control_domain_is_always_there_and_not_to_be_touched() {
+    let world = World::new();
+    world.sim.reset_counts();
+    let list = world.stack.list().unwrap();
+    assert_eq!(world.sim.exits(), 1);
+    assert_eq!(list.len(), 1);
+    assert_eq!((list[0].domid, list[0].name.as_str(), list[0].uuid), (0, "Domain-0", [0; 16]));
+    assert_eq!(list[0].memory_kib, 16 << 10);
+    assert_eq!(list[0].uptime_ms, 5000);
+    for word in ["Domain-0", "0", "00000000-0000-0000-0000-000000000000"] {
+        assert_eq!(world.stack.find(&domain(word)).unwrap(), list[0]);
+        assert_eq!(world.stack.pause(&domain(word)), Err(DomainError::Privileged));
+        assert_eq!(world.stack.unpause(&domain(word)), Err(DomainError::Privileged));
+        assert_eq!(finish(world.stack.destroy(&domain(word))), Err(DomainError::Privileged));
+        assert_eq!(finish(world.stack.wait(&domain(word))), Err(DomainError::Privileged));
+    }
+    assert_eq!(world.read("/local/domain/0/name").as_deref(), Some("Domain-0"));
+    assert_eq!(world.read("/local/domain/0/domid").as_deref(), Some("0"));
+}
+
+#[test]
+fn domains_that_somebody_else_made_are_shown_and_can_be_ended() {
+    let world = World::new();
+    let before = world.before();
+    let xen = Xen::probe(world.sim).unwrap();
+    let foreign = xen.create_domain(&CreateDomain::pvh([7; 16], 1)).unwrap().commit();
+    let name = format!("(unknown-{foreign})");
+    assert_eq!(world.names(), [name.as_str(), "Domain-0"]);
+    let found = world.stack.find(&domain(&foreign.to_string())).unwrap();
+    assert_eq!((found.name.as_str(), found.uuid), (name.as_str(), [7; 16]));
+    assert!(found.state.contains(DomainState::PAUSED));
+    assert_eq!(world.stack.unpause(&domain(&name)), Ok(()));
+    assert_eq!(world.stack.find(&domain(&name)).unwrap().state & DomainState::PAUSED, DomainState::empty());
+    assert_eq!(world.stack.pause(&domain(&name)), Ok(()));
+    world.destroy(&name);
+    world.assert_clean(&before);
+}
+
+#[test]
+fn what_nobody_knows_is_not_found() {
+    let world = World::new();
+    for word in
+        ["", "x", "7", "-1", "+1", "0x1", "70000", "99999999999999999999", "é", "(unknown-7)", "(unknown-)"]
+    {
+        let word = domain(word);
+        assert_eq!(world.stack.find(&word), Err(DomainError::NotFound), "{word:?}");
+        assert_eq!(world.stack.pause(&word), Err(DomainError::NotFound), "{word:?}");
+        assert_eq!(world.stack.unpause(&word), Err(DomainError::NotFound), "{word:?}");
+        assert_eq!(finish(world.stack.destroy(&word)), Err(DomainError::NotFound), "{word:?}");
+        assert_eq!(finish(world.stack.wait(&word)), Err(DomainError::NotFound), "{word:?}");
+    }
+}
+
+#[test]
+fn one_that_is_only_waiting_for_xens_bookkeeping_is_not_shown() {
+    let world = World::new();
+    let xen = Xen::probe(world.sim).unwrap();
+    let id: DomId = xen.create_domain(&CreateDomain::pvh([7; 16], 1)).unwrap().commit();
+    assert_eq!(world.stack.find(&domain(&id.to_string())).unwrap().memory_kib, Pages(0).0);
+    world.destroy(&id.to_string());
+    assert_eq!(world.names(), ["Domain-0"]);
+}
