@@ -5,6 +5,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::DomId;
+use crate::arch_x86::cpuid;
 use crate::arch_x86::xen::{ArchDomainConfig414, ArchDomainConfig415};
 use crate::xen::XenctlBitmap;
 
@@ -158,13 +159,13 @@ constants! {
     XEN_DOMCTL_SENDTRIGGER_SLEEP: u32 = 4;
 }
 
-/// `tsc_mode` of settscinfo: emulated only where the hardware cannot do it. Not in the public headers of
-/// all releases; the values are those of `XEN_CPUID_TSC_MODE_...`.
-pub const TSC_MODE_DEFAULT: u32 = 0;
+/// `tsc_mode` of settscinfo: emulated only where the hardware cannot do it. The modes have names of their own in
+/// the headers of newer releases only, beside CPUID's.
+pub const TSC_MODE_DEFAULT: u32 = cpuid::XEN_CPUID_TSC_MODE_DEFAULT;
 /// `tsc_mode` of settscinfo: always emulated.
-pub const TSC_MODE_ALWAYS_EMULATE: u32 = 1;
+pub const TSC_MODE_ALWAYS_EMULATE: u32 = cpuid::XEN_CPUID_TSC_MODE_ALWAYS_EMULATE;
 /// `tsc_mode` of settscinfo: never emulated.
-pub const TSC_MODE_NEVER_EMULATE: u32 = 2;
+pub const TSC_MODE_NEVER_EMULATE: u32 = cpuid::XEN_CPUID_TSC_MODE_NEVER_EMULATE;
 
 /// The argument of every domctl. C: `struct xen_domctl`.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -17,21 +17,20 @@ constants! {
     MTRR_VCNT: u32 = 8;
     /// Words of fixed MTRRs in [`HwMtrr`].
     NUM_FIXED_MSR: u32 = 11;
-}
 
-/// Record type: the end of a context. The header declares the codes by types, so that no table of constants
-/// has them.
-pub const HVM_SAVE_CODE_END: u16 = 0;
-/// Record type: [`SaveHeader`].
-pub const HVM_SAVE_CODE_HEADER: u16 = 1;
-/// Record type: [`HwCpu`].
-pub const HVM_SAVE_CODE_CPU: u16 = 2;
-/// Record type: the local APIC.
-pub const HVM_SAVE_CODE_LAPIC: u16 = 5;
-/// Record type: the local APIC's registers.
-pub const HVM_SAVE_CODE_LAPIC_REGS: u16 = 6;
-/// Record type: [`HwMtrr`].
-pub const HVM_SAVE_CODE_MTRR: u16 = 14;
+    /// Record type: the end of a context.
+    HVM_SAVE_CODE_END: u16 = 0;
+    /// Record type: [`SaveHeader`].
+    HVM_SAVE_CODE_HEADER: u16 = 1;
+    /// Record type: [`HwCpu`].
+    HVM_SAVE_CODE_CPU: u16 = 2;
+    /// Record type: the local APIC.
+    HVM_SAVE_CODE_LAPIC: u16 = 5;
+    /// Record type: the local APIC's registers.
+    HVM_SAVE_CODE_LAPIC_REGS: u16 = 6;
+    /// Record type: [`HwMtrr`].
+    HVM_SAVE_CODE_MTRR: u16 = 14;
+}
 
 /// What stands before each record's body. C: `struct hvm_save_descriptor`.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -110,9 +110,11 @@ impl State {
     /// An identifier for a new domain: the one that was asked for, or the next that is free.
     fn identifier(&mut self, wanted: DomId) -> Result<DomId, Errno> {
         // From 4.22 on, 0 is a domain's identifier like any other, and to leave the choice has a name.
+        let by_name = self.config.minor >= 22;
         let chosen = match wanted {
             DOMID_ANY => None,
-            DomId(0) if self.config.minor < 22 => None,
+            DomId(0) if !by_name => None,
+            id if id >= DOMID_FIRST_RESERVED && by_name => return Err(Errno::EEXIST),
             id if id >= DOMID_FIRST_RESERVED => None,
             id => Some(id),
         };

@@ -66,7 +66,7 @@ pub fn vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, cpus: u32) -> Call<Affi
     }
 }
 
-/// Sets the CPUs that a vCPU may run on; answers what became of it, given the CPUs that there are.
+/// Sets the CPUs that a vCPU may run on. CPUs that are not there are left out.
 ///
 /// Hypercall: `XEN_DOMCTL_setvcpuaffinity`. Fails with `EINVAL`: none of the hard ones is there.
 #[must_use]

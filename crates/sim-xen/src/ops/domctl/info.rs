@@ -50,7 +50,7 @@ layouts! {
 }
 
 /// Releases before this one (4.x) answer the next domain where there is none with the identifier.
-const EXACT: u16 = 19;
+const EXACT: u16 = 18;
 
 /// What `XEN_DOMCTL_getdomaininfo` does.
 pub(super) fn answer(state: &State, arg: &mut Domctl) -> Result<(), Errno> {
