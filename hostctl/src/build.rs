@@ -1,6 +1,6 @@
 //! Having a domain built: its images brought to the control domain, the request made, refusals put into words.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use image::host::Kind;
 use proto::domain::{Action, CreateRequest, Created, DomainConfig, DomainRef};
@@ -42,7 +42,7 @@ pub fn create(
             out.complain(
                 "Waiting for the domain that is being built, to take it away again (Ctrl-C: leave it)",
             );
-            client.limit(UNDO);
+            client.limit(Instant::now(), UNDO);
             let answer = client.wait_for(&ticket);
             out.complain(&undo(client, answer, &settings.name));
             Err(error.into())

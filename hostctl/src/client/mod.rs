@@ -118,9 +118,9 @@ impl Client {
         &self.place
     }
 
-    /// Gives everything from now on so long, whatever `--timeout` said.
-    pub fn limit(&mut self, limit: Duration) {
-        self.deadline = Some((Instant::now() + limit, limit.as_secs()));
+    /// Ends everything `limit` after `start`, whatever `--timeout` said.
+    pub fn limit(&mut self, start: Instant, limit: Duration) {
+        self.deadline = Some((start + limit, limit.as_secs()));
     }
 
     /// Waits until the control domain has said who it is.

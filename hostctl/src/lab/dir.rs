@@ -208,14 +208,18 @@ impl LabDir {
     /// The lock's file cannot be made.
     pub fn lock(&self) -> io::Result<Option<File>> {
         dirs::make_private(&labs())?;
-        // Beside the directory, which comes and goes.
-        let path = labs().join(format!(".{}.lock", self.name));
+        let path = self.lock_path();
         let file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(file)),
             Err(rustix::io::Errno::AGAIN) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The lock's file: beside the directory, which comes and goes.
+    pub(super) fn lock_path(&self) -> PathBuf {
+        labs().join(format!(".{}.lock", self.name))
     }
 
     /// All labs that have a directory, by name.

@@ -85,7 +85,12 @@ pub(super) fn end(dir: &LabDir, politely: bool) -> Result<()> {
         }
     }
     wait_for_broker(dir);
-    keep_logs(dir);
+    if dir.name().is_temporary() {
+        // Nobody will ask for this name again: nothing of it stays.
+        let _ = fs::remove_file(dir.lock_path());
+    } else {
+        keep_logs(dir);
+    }
     match fs::remove_dir_all(dir.path()) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", dir.path().display()))

@@ -60,7 +60,7 @@ impl Run {
         settings.on_reboot = settings.on_reboot.or(Some(Action::Destroy));
         settings.on_crash = settings.on_crash.or(Some(Action::Destroy));
         if let Some(limit) = options.timeout {
-            lab.client.limit(limit.saturating_sub(started.elapsed()));
+            lab.client.limit(started, limit);
         }
         let result = watch(&mut lab.client, &settings, out);
         let code = match result {
