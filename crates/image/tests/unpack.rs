@@ -9,7 +9,7 @@ use image::testing::Elf;
 
 /// A kernel of a size that takes more than one block of every packer.
 fn kernel() -> Vec<u8> {
-    let bytes: Vec<u8> = (0..9_000_000u32).map(|n| (n / 7 ^ n >> 9) as u8).collect();
+    let bytes: Vec<u8> = (0..9_000_000u32).map(|n| ((n / 7) ^ (n >> 9)) as u8).collect();
     Elf::pvh(&bytes, 10_000_000).build()
 }
 
