@@ -262,7 +262,7 @@ fn a_failure_at_any_hypercall_leaves_nothing_behind() {
     for (recipe, step) in [(Recipe::smallest(), 1), (Recipe::large(), 97)] {
         let (kernel, ramdisk) = (pack(&recipe.kernel()), pack(&recipe.ramdisk));
         let mut failures = 0;
-        for n in (0..).step_by(step) {
+        for n in (0..30).chain((30..).step_by(step)) {
             let sim = SimXen::default();
             let xen = Xen::probe(&sim).unwrap();
             let before = sim.snapshot();
@@ -279,7 +279,7 @@ fn a_failure_at_any_hypercall_leaves_nothing_behind() {
                 Ok((id, built, _)) => check_services(&sim, id, &built),
             }
         }
-        assert!(failures >= 2, "{failures}");
+        assert!(failures > 10, "{failures}");
     }
 }
 
