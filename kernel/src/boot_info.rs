@@ -38,15 +38,17 @@ impl BootInfo {
             let entry = unsafe { (info.modlist_paddr.0 as *const ModlistEntry).read_unaligned() };
             entry.paddr.0..entry.paddr.0.saturating_add(entry.size)
         });
+        let mut start = address;
         let mut end = address + size_of::<StartInfo>() as u64;
         let mut cmdline = CommandLine::new(b"");
         if info.cmdline_paddr.0 != 0 {
             // SAFETY: the caller; the loader ended the text with a zero byte.
             let text = unsafe { CStr::from_ptr(info.cmdline_paddr.0 as *const _) };
+            start = start.min(info.cmdline_paddr.0);
             end = end.max(info.cmdline_paddr.0 + text.count_bytes() as u64 + 1);
             cmdline = CommandLine::new(text.to_bytes());
         }
         // Xen puts all of it side by side; a page more is cheaper than being wrong.
-        Self { cmdline, module, itself: address / PAGE * PAGE..end.next_multiple_of(PAGE) + PAGE }
+        Self { cmdline, module, itself: start / PAGE * PAGE..end.next_multiple_of(PAGE) + PAGE }
     }
 }

@@ -1,7 +1,9 @@
 //! The time: nanoseconds since Xen started, and timers on it.
 //!
 //! Xen publishes a pair (its time, the processor's cycle counter then) and a scale; reading the time costs no
-//! exit. One timer is programmed in Xen, for the earliest deadline, just before halting and only if it changed.
+//! exit. One timer is programmed in Xen, for the earliest deadline, just before halting and only if it changed. What
+//! was programmed counts until Xen says that it fired, not until our clock has passed it: the two may differ by
+//! a little, and a halt in between would miss the deadline for ever.
 
 use alloc::collections::BTreeMap;
 use core::cell::{Cell, RefCell};
@@ -10,6 +12,7 @@ use core::task::{Poll, Waker};
 
 use hypercall::{Xen, calls};
 
+use crate::events::Port;
 use crate::machine::Machine;
 use crate::shared_info::SharedInfo;
 
@@ -19,18 +22,21 @@ pub struct Clock {
     xen: &'static Xen<Machine>,
     sleepers: RefCell<BTreeMap<(u64, u64), Waker>>,
     next_id: Cell<u64>,
+    /// Xen's timer fired.
+    timer: Port,
     /// What Xen's timer is set to; `u64::MAX` when it is not.
     programmed: Cell<u64>,
 }
 
 impl Clock {
-    /// A clock on Xen's time.
-    pub fn new(shared: SharedInfo, xen: &'static Xen<Machine>) -> Self {
+    /// A clock on Xen's time. `timer` is where `VIRQ_TIMER` was bound.
+    pub fn new(shared: SharedInfo, xen: &'static Xen<Machine>, timer: Port) -> Self {
         Self {
             shared,
             xen,
             sleepers: RefCell::default(),
             next_id: Cell::new(0),
+            timer,
             programmed: Cell::new(u64::MAX),
         }
     }
@@ -62,6 +68,9 @@ impl Clock {
 
     /// Wakes everybody whose time has come.
     pub fn dispatch(&self) {
+        if self.timer.take() {
+            self.programmed.set(u64::MAX);
+        }
         let now = self.now_ns();
         loop {
             // The borrow ends before waking.
@@ -83,12 +92,11 @@ impl Clock {
         let earliest =
             self.sleepers.borrow().first_key_value().map_or(u64::MAX, |(&(deadline, _), _)| deadline);
         // A timer that fires for nothing is cheaper than a hypercall to take it back each time.
-        let stale = self.programmed.get() <= self.now_ns();
-        if earliest != u64::MAX && (earliest < self.programmed.get() || stale) {
-            if let Err(error) = self.xen.run(calls::sched::set_timer(earliest)) {
-                log::error!("{error}");
+        if earliest < self.programmed.get() {
+            match self.xen.run(calls::sched::set_timer(earliest)) {
+                Ok(()) => self.programmed.set(earliest),
+                Err(error) => log::error!("{error}"),
             }
-            self.programmed.set(earliest);
         }
     }
 }

@@ -20,7 +20,7 @@ impl DeviceMemory {
     }
 
     fn word(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset % 4 == 0 && offset + 4 <= self.len, "rings stay within their memory");
+        assert!(offset.is_multiple_of(4) && offset + 4 <= self.len, "rings stay within their memory");
         // SAFETY: checked above; `new`'s caller promised the rest.
         unsafe { AtomicU32::from_ptr((self.base as usize + offset) as *mut u32) }
     }

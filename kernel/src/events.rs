@@ -68,6 +68,13 @@ pub struct Port {
     wake: Rc<Wake>,
 }
 
+impl Port {
+    /// Whether an event came since this was last asked, or waited for.
+    pub fn take(&self) -> bool {
+        self.wake.try_take().is_some()
+    }
+}
+
 impl EventChannel for Port {
     async fn wait(&self) {
         self.wake.wait().await;

@@ -1,10 +1,11 @@
 //! Segments, the interrupt table, and the few instructions that run with interrupts' borrowed time.
 //!
-//! Interrupts are off except in [`wait`], so nothing here needs a lock: a handler notes that something
+//! Interrupts are off except in [`wait`] and [`let_in`], so nothing here needs a lock: a handler notes that something
 //! happened and returns, and the executor looks after it is awake. Exceptions are bugs: they panic.
 
 use core::arch::{asm, global_asm};
 use core::cell::UnsafeCell;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use spin::Once;
@@ -22,6 +23,9 @@ use crate::layout;
 pub const UPCALL_VECTOR: u8 = 0xf0;
 /// The vector of the link's UART, where it has one of its own.
 pub const UART_VECTOR: u8 = 0xe0;
+
+/// Where a local APIC sends what it took back again.
+pub const SPURIOUS_VECTOR: u8 = 0xff;
 
 /// The stack of the double fault handler: the usual one may be what failed.
 const FAULT_STACK: usize = 16 << 10;
@@ -55,6 +59,10 @@ global_asm!(
     "mov eax, 0xfee000b0", // the local APIC's end-of-interrupt register
     "mov dword ptr [rax], 0",
     "pop rax",
+    "iretq",
+    // Nothing happened, and there is nothing to acknowledge.
+    ".globl spurious_entry",
+    "spurious_entry:",
     "iretq",
 );
 
@@ -99,6 +107,7 @@ global_asm!(
 unsafe extern "C" {
     fn upcall_entry();
     fn uart_entry();
+    fn spurious_entry();
     static exception_table: [u64; 32];
 }
 
@@ -155,11 +164,12 @@ fn interrupt_table() -> InterruptDescriptorTable {
          6 invalid_opcode, 7 device_not_available, 10 invalid_tss, 11 segment_not_present,
          12 stack_segment_fault, 13 general_protection_fault, 14 page_fault, 16 x87_floating_point,
          17 alignment_check, 18 machine_check, 19 simd_floating_point);
-    // SAFETY: as above; the stack index is the one filled in by `init`. Both handlers save what they use.
+    // SAFETY: as above; the stack index is the one filled in by `init`. The handlers save what they use.
     unsafe {
         idt.double_fault.set_handler_addr(entries[8]).set_stack_index(0);
         idt[UPCALL_VECTOR].set_handler_addr(VirtAddr::new(upcall_entry as *const () as u64));
         idt[UART_VECTOR].set_handler_addr(VirtAddr::new(uart_entry as *const () as u64));
+        idt[SPURIOUS_VECTOR].set_handler_addr(VirtAddr::new(spurious_entry as *const () as u64));
     }
     idt
 }
@@ -175,6 +185,19 @@ pub unsafe fn set_upcall_flag(flag: *mut u8) {
 /// Whether the UART's own interrupt came since the last call.
 pub fn take_uart_fired() -> bool {
     UART_FIRED.swap(false, Ordering::Relaxed)
+}
+
+/// The stack on which double faults are told of.
+pub fn emergency_stack() -> Range<u64> {
+    let bottom = EMERGENCY.0.get() as u64;
+    bottom..bottom + FAULT_STACK as u64
+}
+
+/// Lets interrupts that wait be handled, while there is work to do. Without this the UART's own interrupt would wait for
+/// the next halt, which a long build puts off.
+pub fn let_in() {
+    // SAFETY: as in `wait`; `sti` takes effect after the `nop`.
+    unsafe { asm!("sti", "nop", "cli", options(nostack)) };
 }
 
 /// Halts until an interrupt has been handled. Returns with interrupts off.

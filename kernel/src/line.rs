@@ -28,6 +28,8 @@ struct Inbox {
     state: RefCell<InboxState>,
     readable: Wake,
     writable: Wake,
+    /// It is broken. Of its own, since a signal wakes one who waits.
+    gone: Wake,
 }
 
 #[derive(Default)]
@@ -87,30 +89,51 @@ impl Line {
 
     /// Hands an event of the link to the stream that it concerns; gives back those that concern none.
     pub fn deliver(&self, event: Event) -> Option<Event> {
-        let (channel, change): (_, fn(&Inbox)) = match &event {
-            Event::StreamData(channel, bytes) => {
-                if let Some(inbox) = self.streams.borrow().get(channel) {
+        match event {
+            Event::StreamData(channel, bytes) => match self.inbox(channel) {
+                Some(inbox) => {
                     inbox.state.borrow_mut().bytes.extend(bytes);
+                    inbox.readable.signal(());
                 }
-                (*channel, |_| ())
+                // We have closed it: used up at once, or the peer would never get to its own end.
+                None => self.consumed(channel, bytes.len()),
+            },
+            Event::StreamEnd(channel) => {
+                if let Some(inbox) = self.inbox(channel) {
+                    inbox.state.borrow_mut().ended = true;
+                    inbox.readable.signal(());
+                }
             }
-            Event::StreamEnd(channel) => (*channel, |inbox| inbox.state.borrow_mut().ended = true),
-            Event::StreamReset(channel) => (*channel, Inbox::mark_broken),
-            Event::Writable(channel) => (*channel, |inbox| inbox.writable.signal(())),
+            Event::StreamReset(channel) => {
+                let inbox = self.streams.borrow_mut().remove(&channel);
+                if let Some(inbox) = inbox {
+                    inbox.mark_broken();
+                }
+            }
+            Event::Writable(channel) => {
+                if let Some(inbox) = self.inbox(channel) {
+                    inbox.writable.signal(());
+                }
+            }
             _ => return Some(event),
-        };
-        if let Some(inbox) = self.streams.borrow().get(&channel) {
-            change(inbox);
-            inbox.readable.signal(());
         }
         None
     }
 
-    /// Breaks every stream: the session that carried them is gone.
+    /// Breaks every stream: the session that carried them is gone. From now on their numbers may name others.
     pub fn break_streams(&self) {
-        for inbox in self.streams.borrow().values() {
+        for inbox in self.streams.take().into_values() {
             inbox.mark_broken();
         }
+    }
+
+    fn inbox(&self, channel: Channel) -> Option<Rc<Inbox>> {
+        self.streams.borrow().get(&channel).cloned()
+    }
+
+    fn consumed(&self, channel: Channel, count: usize) {
+        self.link.borrow_mut().stream_consumed(channel, count);
+        self.kick.signal(());
     }
 }
 
@@ -119,10 +142,17 @@ impl Inbox {
         self.state.borrow_mut().broken = true;
         self.readable.signal(());
         self.writable.signal(());
+        self.gone.signal(());
+    }
+
+    fn is_broken(&self) -> bool {
+        self.state.borrow().broken
     }
 }
 
 /// One open stream. Dropped without [`Self::close`] it is thrown away both ways.
+///
+/// Once it is broken, its number may be that of a newer stream: nothing more is said to the link about it.
 pub struct Stream {
     line: Rc<Line>,
     channel: Channel,
@@ -137,24 +167,28 @@ impl Stream {
     /// [`Broken`] once everything that came before has been read.
     pub async fn read(&self, out: &mut Vec<u8>) -> Result<usize, Broken> {
         loop {
-            {
-                let mut state = self.inbox.state.borrow_mut();
-                let count = state.bytes.len();
-                if count > 0 {
-                    out.extend(state.bytes.drain(..));
-                    self.line.link.borrow_mut().stream_consumed(self.channel, count);
-                    self.line.kick.signal(());
-                    return Ok(count);
-                }
-                if state.broken {
-                    return Err(Broken);
-                }
-                if state.ended {
-                    return Ok(0);
-                }
+            let count = self.take_bytes(out);
+            if count > 0 {
+                return Ok(count);
+            }
+            if self.inbox.is_broken() {
+                return Err(Broken);
+            }
+            if self.inbox.state.borrow().ended {
+                return Ok(0);
             }
             self.inbox.readable.wait().await;
         }
+    }
+
+    fn take_bytes(&self, out: &mut Vec<u8>) -> usize {
+        let mut state = self.inbox.state.borrow_mut();
+        let count = state.bytes.len();
+        out.extend(state.bytes.drain(..));
+        if count > 0 && !state.broken {
+            self.line.consumed(self.channel, count);
+        }
+        count
     }
 
     /// Writes all of `bytes`, waiting for the peer's credit where it takes that.
@@ -163,7 +197,7 @@ impl Stream {
     /// [`Broken`]; an unknown part of the bytes may have been sent.
     pub async fn write_all(&self, mut bytes: &[u8]) -> Result<(), Broken> {
         while !bytes.is_empty() {
-            if self.inbox.state.borrow().broken {
+            if self.inbox.is_broken() {
                 return Err(Broken);
             }
             let taken = self.line.link.borrow_mut().stream_write(self.channel, bytes).map_err(|_| Broken)?;
@@ -176,15 +210,28 @@ impl Stream {
         Ok(())
     }
 
-    /// Says that we write nothing more.
+    /// Waits until nothing goes either way any more: for those that wait for something else meanwhile.
+    pub async fn broken(&self) {
+        while !self.inbox.is_broken() {
+            self.inbox.gone.wait().await;
+        }
+    }
+
+    /// Says that we write nothing more, and are not interested in what may still come.
     pub fn close(mut self) {
-        self.line.link.borrow_mut().stream_close(self.channel);
+        if !self.inbox.is_broken() {
+            self.take_bytes(&mut Vec::new());
+            self.line.link.borrow_mut().stream_close(self.channel);
+        }
         self.closed = true;
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        if self.inbox.is_broken() {
+            return;
+        }
         if !self.closed {
             self.line.link.borrow_mut().stream_reset(self.channel);
         }

@@ -17,6 +17,9 @@ const KEPT: usize = 32 << 10;
 /// The longest line; the rest is cut off.
 const LINE: usize = 400;
 
+/// When so many wait, all are woken: those that are gone fall out, the others come back. More than there are streams.
+const MOST_WAITING: usize = 64;
+
 static LOGGER: Logger = Logger;
 static KEEP: Mutex<Kept> = Mutex::new(Kept { bytes: VecDeque::new(), first: 0, wakers: Vec::new() });
 
@@ -82,10 +85,16 @@ pub fn read(from: u64, out: &mut Vec<u8>) -> u64 {
 
 /// Has `waker` woken at the next line, if nothing was logged since byte number `seen`; otherwise says no.
 pub fn wake_on_more(seen: u64, waker: &Waker) -> bool {
+    let mut stale = Vec::new();
     let mut kept = KEEP.lock();
     let is_last = kept.first + kept.bytes.len() as u64 == seen;
     if is_last && !kept.wakers.iter().any(|other| other.will_wake(waker)) {
+        if kept.wakers.len() >= MOST_WAITING {
+            stale = mem::take(&mut kept.wakers);
+        }
         kept.wakers.push(waker.clone());
     }
+    drop(kept);
+    stale.into_iter().for_each(Waker::wake);
     is_last
 }

@@ -6,6 +6,7 @@
 //! Logic lives in the crates that this one binds to the machine.
 #![no_std]
 #![no_main]
+#![allow(unreachable_pub, reason = "a program has no outside: `pub` says what a module offers the others")]
 
 extern crate alloc;
 
@@ -62,7 +63,9 @@ fn run(system: &System) -> ! {
         if interrupts::take_uart_fired() {
             system.uart_interrupt.signal(());
         }
-        if !executor::run_ready() {
+        if executor::run_ready() {
+            interrupts::let_in();
+        } else {
             system.clock.program();
             interrupts::wait();
         }

@@ -4,6 +4,7 @@
 //! in a lab with an exit code of its own, on hardware by asking Xen to stop.
 
 use core::fmt::{self, Write};
+use core::ops::Range;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -59,10 +60,12 @@ fn backtrace(out: &mut impl Write) -> fmt::Result {
     // SAFETY: only reads a register.
     unsafe { core::arch::asm!("mov {}, rbp", out(reg) frame, options(nomem, nostack, preserves_flags)) };
     for _ in 0..DEPTH {
-        if frame % 8 != 0 || !layout::stack().contains(&frame) || !layout::stack().contains(&(frame + 8)) {
+        let stacks = [layout::stack(), crate::interrupts::emergency_stack()];
+        let is_frame = |stack: &Range<u64>| stack.contains(&frame) && stack.contains(&(frame + 15));
+        if !frame.is_multiple_of(8) || !stacks.iter().any(is_frame) {
             break;
         }
-        // SAFETY: both words lie in the stack, which is mapped.
+        // SAFETY: both words lie in a stack, which is mapped.
         let (caller, address) = unsafe { ((frame as *const u64).read(), ((frame + 8) as *const u64).read()) };
         if !layout::text().contains(&address) {
             break;

@@ -50,8 +50,6 @@ pub struct System {
     pub uart_interrupt: Wake,
     /// Calls that run or were answered lately.
     pub replies: Replies,
-    /// The kernel's command line.
-    pub cmdline: CommandLine,
     /// Names this boot; drawn at random.
     pub boot_id: BootId,
     /// The clock when all this was built.
@@ -72,8 +70,9 @@ impl System {
         let events = Rc::new(Events::new(shared));
         let callback = u64::from(HVM_PARAM_CALLBACK_TYPE_VECTOR) << 56 | u64::from(interrupts::UPCALL_VECTOR);
         must(xen.run(calls::hvm::set_param(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, callback)));
-        must(xen.run(calls::evtchn::bind_virq(VIRQ_TIMER, VcpuId(0))));
-        let clock: &'static Clock = Box::leak(Box::new(Clock::new(shared, xen)));
+        let timer = must(xen.run(calls::evtchn::bind_virq(VIRQ_TIMER, VcpuId(0))));
+        let timer = events.listen(xen, timer);
+        let clock: &'static Clock = Box::leak(Box::new(Clock::new(shared, xen, timer)));
         let store: &'static SharedStore = Box::leak(Box::new(RefCell::new(Store::new(xen.own_domain()))));
         let consoles: &'static SharedConsoles =
             Box::leak(Box::new(RefCell::new(Consoles::new(CONSOLE_LIMITS))));
@@ -87,7 +86,6 @@ impl System {
             line: Rc::new(Line::new(link)),
             uart_interrupt: Wake::new(),
             replies: rpc::replies(),
-            cmdline: boot.cmdline,
             boot_id,
             booted_ns: clock.now_ns(),
             clock,

@@ -13,6 +13,9 @@ const COM2: u16 = 0x2f8;
 /// COM2's ISA interrupt line.
 pub const COM2_IRQ: u8 = 3;
 
+/// The most that [`LinkUart::worth`] says.
+pub const MOST_WORTH: usize = 16;
+
 /// The UART of the link.
 pub struct LinkUart {
     uart: Uart16550<PioBackend>,
@@ -45,6 +48,11 @@ impl LinkUart {
     /// Whether the transmitter takes a FIFO's worth of bytes now.
     pub fn can_send(&mut self) -> bool {
         self.uart.ready_to_send().is_ok()
+    }
+
+    /// A FIFO's worth of bytes: what the transmitter takes when [`Self::can_send`]. One, where the device has no FIFO.
+    pub fn worth(&self) -> usize {
+        if self.uart.fifo_enabled() { MOST_WORTH } else { 1 }
     }
 
     /// Sends at most a FIFO's worth; returns how many bytes were taken.

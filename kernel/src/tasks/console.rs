@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::future::poll_fn;
 
 use console::{Gone, Reader, SharedConsoles};
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either3, select3};
 
 use crate::line::{Broken, Stream};
 
@@ -20,8 +20,9 @@ enum Ended {
 pub async fn attach(consoles: &'static SharedConsoles, reader: Reader, stream: Stream, follow: bool) {
     let typed = type_in(consoles, &reader, &stream);
     let printed = print_out(consoles, reader.clone(), &stream, follow);
-    let ended = match select(printed, typed).await {
-        Either::First(ended) | Either::Second(ended) => ended,
+    let ended = match select3(printed, typed, stream.broken()).await {
+        Either3::First(ended) => ended,
+        Either3::Second(()) | Either3::Third(()) => Ended::Abandoned,
     };
     match ended {
         Ended::Finished => stream.close(),
@@ -46,22 +47,23 @@ async fn print_out(consoles: &SharedConsoles, mut reader: Reader, stream: &Strea
     }
 }
 
-/// Types what comes. The stream's end only means that nothing more is typed: output goes on.
-async fn type_in(consoles: &SharedConsoles, reader: &Reader, stream: &Stream) -> Ended {
+/// Types what comes; returns when the other end threw the stream away. The stream's end only means that nothing more is
+/// typed: output goes on.
+async fn type_in(consoles: &SharedConsoles, reader: &Reader, stream: &Stream) {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
         match stream.read(&mut bytes).await {
-            Ok(0) => return core::future::pending().await,
+            Ok(0) => return stream.broken().await,
             Ok(_) => (),
-            Err(Broken) => return Ended::Abandoned,
+            Err(Broken) => return,
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             match poll_fn(|cx| consoles.borrow_mut().poll_write(reader.console(), rest, cx)).await {
                 Ok(taken) => rest = &rest[taken..],
                 // Typing into a dead domain goes nowhere; its last words are still being sent.
-                Err(Gone) => return core::future::pending().await,
+                Err(Gone) => return stream.broken().await,
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::line::Line;
 use crate::system::System;
 use crate::tasks::rpc;
-use crate::uart::LinkUart;
+use crate::uart::{LinkUart, MOST_WORTH};
 
 /// Serves the line for ever.
 pub async fn run(system: &'static System, mut uart: LinkUart) {
@@ -42,18 +42,19 @@ fn receive(clock: &Clock, line: &Line, uart: &mut LinkUart) {
 }
 
 fn transmit(clock: &Clock, line: &Line, uart: &mut LinkUart) {
-    let mut fifo = [0; 16];
+    let mut fifo = [0; MOST_WORTH];
+    let fifo = &mut fifo[..uart.worth()];
     while line.with_link(|link| link.wants_transmit()) {
         if !uart.can_send() {
             uart.want_transmit_interrupt(true);
             return;
         }
-        let count = line.with_link(|link| link.transmit(&mut fifo, now(clock)));
+        let count = line.with_link(|link| link.transmit(fifo, now(clock)));
         if count == 0 {
             break;
         }
         let sent = uart.send(&fifo[..count]);
-        debug_assert_eq!(sent, count, "an empty FIFO takes 16 bytes");
+        debug_assert_eq!(sent, count, "an empty FIFO takes its worth");
     }
     uart.want_transmit_interrupt(false);
 }

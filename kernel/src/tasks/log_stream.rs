@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 use core::future::poll_fn;
 use core::task::Poll;
 
+use embassy_futures::select::{Either, select};
+
 use crate::line::Stream;
 use crate::log_ring;
 
@@ -19,11 +21,13 @@ pub async fn send(stream: Stream, follow: bool) {
                 return stream.close();
             }
             let seen = next;
-            poll_fn(|context| match log_ring::wake_on_more(seen, context.waker()) {
+            let more = poll_fn(|context| match log_ring::wake_on_more(seen, context.waker()) {
                 true => Poll::Pending,
                 false => Poll::Ready(()),
-            })
-            .await;
+            });
+            if let Either::Second(()) = select(more, stream.broken()).await {
+                return;
+            }
         } else if stream.write_all(&bytes).await.is_err() {
             return;
         }

@@ -17,6 +17,9 @@ use crate::system::System;
 use crate::uart::{COM2_IRQ, LinkUart};
 use crate::{executor, interrupts, ioapic};
 
+/// How long Xen is left alone when it would not say which domains ended, in nanoseconds.
+const LOOK_AGAIN_NS: u64 = 1_000_000_000;
+
 /// Starts them all.
 pub fn start(system: &'static System) {
     watch_domains(system);
@@ -37,8 +40,9 @@ fn watch_domains(system: &'static System) {
             executor::spawn(async move {
                 loop {
                     port.wait().await;
-                    if let Err(error) = system.toolstack.on_virq_dom_exc() {
+                    while let Err(error) = system.toolstack.on_virq_dom_exc() {
                         log::error!("domains that ended are not seen: {}: errno {}", error.call, error.errno);
+                        system.clock.sleep_until(system.clock.now_ns() + LOOK_AGAIN_NS).await;
                     }
                 }
             })

@@ -189,9 +189,10 @@ async fn receive_shared(
         if !matches!(stream.read(&mut bells).await, Ok(1..)) {
             break;
         }
-        loop {
-            // Indices that make no sense end the upload, which then is incomplete.
-            let Ok(count @ 1..) = ring.read(&*shared.memory, &mut bytes) else { break };
+        // Indices that make no sense end the upload, which then is incomplete.
+        while incoming.missing() > 0
+            && let Ok(count @ 1..) = ring.read(&*shared.memory, &mut bytes)
+        {
             incoming.write(&bytes[..count]);
             executor::yield_now().await;
         }
