@@ -66,7 +66,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     setup::ensure(Level::Bench)?;
     let mut rows = Row::all();
     if plan.ours {
-        ours::measure(&build::all()?, &plan, &mut rows)?;
+        ours::measure(&build::all(build::HostProfile::Release)?, &plan, &mut rows)?;
     }
     if plan.peer {
         eprintln!("the peer: Linux domain 0 (PV), xl and xenstored on Xen 4.17; takes some minutes");

@@ -41,7 +41,7 @@ impl Built {
 /// As [`all`].
 pub(crate) fn run() -> Result<()> {
     setup::ensure(Level::Lab)?;
-    let built = all()?;
+    let built = all(HostProfile::Release)?;
     println!("kernel   {} ({} bytes without symbols)", built.kernel.display(), built.kernel_size);
     println!("hostctl  {}", built.hostctl.display());
     println!("guests   {}", built.guests.tiny.display());
@@ -49,11 +49,20 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
+/// How the host tool is built. The kernel has one profile only.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum HostProfile {
+    /// As the host tests are, so that nothing is compiled twice: for tests and the demo.
+    Dev,
+    /// As it is measured and used.
+    Release,
+}
+
 /// Builds and checks everything.
 ///
 /// # Errors
 /// Something does not compile, or the kernel is too large or has an instruction that it may not use.
-pub(crate) fn all() -> Result<Built> {
+pub(crate) fn all(host: HostProfile) -> Result<Built> {
     let target = paths::target()?;
     let mut cargo = sh::cargo();
     sh::run(cargo.args([
@@ -68,8 +77,12 @@ pub(crate) fn all() -> Result<Built> {
     ]))?;
     let kernel = target.join(setup::TARGET).join("kernel/kernel");
     let kernel_size = check_kernel(&kernel)?;
-    sh::run(sh::cargo().args(["build", "--quiet", "--release", "-p", "hostctl"]))?;
-    Ok(Built { kernel, kernel_size, hostctl: target.join("release/hostctl"), guests: guests()? })
+    let (profile, directory) = match host {
+        HostProfile::Dev => ("dev", "debug"),
+        HostProfile::Release => ("release", "release"),
+    };
+    sh::run(sh::cargo().args(["build", "--quiet", "--profile", profile, "-p", "hostctl"]))?;
+    Ok(Built { kernel, kernel_size, hostctl: target.join(directory).join("hostctl"), guests: guests()? })
 }
 
 /// What runs in domains, ours or the peer's.

@@ -29,7 +29,7 @@ const BACK: Duration = Duration::from_secs(10);
 /// Something is missing, does not build, or a step does not hold.
 pub(crate) fn run() -> Result<()> {
     setup::ensure(Level::Lab)?;
-    let built = build::all()?;
+    let built = build::all(build::HostProfile::Dev)?;
     let start = Instant::now();
     let mut demo = Demo { built, step: 0, is_up: false };
     demo.story()?;

@@ -56,7 +56,7 @@ fn on_host(summary: &mut Summary) {
 fn on_xen(summary: &mut Summary, only: Option<&str>) -> Result<()> {
     let mut built = None;
     summary.part("build", || {
-        built = Some(build::all()?);
+        built = Some(build::all(build::HostProfile::Dev)?);
         sh::run(sh::cargo().args(["test", "--quiet", "-p", "qemu-tests", "--test", "*", "--no-run"]))
     });
     let Some(built) = built else { return Ok(()) };

@@ -14,7 +14,7 @@ use hypercall::calls::physdev::{self, PciAddress};
 use link::Channel;
 use proto::error::ImageError;
 use proto::image::{ImageId, ImageOffer, Upload};
-use ring::{Consumer, layout};
+use ring::{Consumer, Shared, layout};
 use toolstack::ImageUpload;
 
 use crate::device_memory::DeviceMemory;
@@ -26,6 +26,9 @@ use crate::{executor, pci};
 /// The shared memory's left ring, as agreed with hostctl: 1 MiB behind libxenvchan's page.
 const LEFT_ORDER: u32 = 20;
 const LEFT_DATA: usize = 4096;
+/// Its indices (public/io/libxenvchan.h, `struct vchan_interface`).
+const LEFT_CONS: usize = 0;
+const LEFT_PROD: usize = 4;
 /// How much is moved before other tasks get their turn, in bytes.
 const TURN: usize = 64 << 10;
 /// Uploads whose end nobody has asked after; the oldest are forgotten.
@@ -67,6 +70,10 @@ pub fn begin(system: &'static System, offer: &ImageOffer) -> Result<Upload, Imag
     let stream = system.line.open(channel).map_err(|_| ImageError::ChannelInUse)?;
     let outcome = system.uploads.remember(offer.id);
     let memory = if offer.shared_memory { SharedTurn::take(system) } else { None };
+    if let Some(SharedTurn { memory, .. }) = &memory {
+        // What an upload that broke off left behind is nobody's: the ring starts empty, where hostctl finds it.
+        memory.store_u32(LEFT_CONS, memory.load_u32(LEFT_PROD));
+    }
     let way = if memory.is_some() { Upload::SharedMemory } else { Upload::Line };
     executor::spawn(async move {
         let result = match memory {
