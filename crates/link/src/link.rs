@@ -191,6 +191,13 @@ impl<E: Encoding> Link<E> {
         self.confirmed_mut().ok_or(SendError::NotUp)?.outbox.send(message)
     }
 
+    /// Says whether [`send_message`](Self::send_message) would answer `Full` to a message of this length: for those who
+    /// cannot spare a copy to try with.
+    pub fn is_full_for(&self, length: usize) -> bool {
+        let session = self.session.as_ref().filter(|session| session.confirmed);
+        session.is_some_and(|session| session.outbox.is_full_for(length))
+    }
+
     /// Opens a stream at this end and gives the peer credit for [`Config::stream_in`] bytes. Its bytes flow when both ends
     /// have opened it. The end that chose the number opens it before it sends the message that names it.
     ///

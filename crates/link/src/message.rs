@@ -39,14 +39,18 @@ impl Outbox {
         if message.len() > self.longest {
             return Err(SendError::TooLong { limit: self.longest });
         }
-        // The cost of an entry counts too, so that empty messages are bounded as well.
-        let cost = message.len() + MESSAGE_COST as usize;
-        if !self.waiting.is_empty() && self.bytes + cost > self.max_bytes {
+        if self.is_full_for(message.len()) {
             return Err(SendError::Full);
         }
-        self.bytes += cost;
+        self.bytes += message.len() + MESSAGE_COST as usize;
         self.waiting.push_back(message);
         Ok(())
+    }
+
+    /// Says whether a message of this length would have to wait.
+    pub(crate) fn is_full_for(&self, length: usize) -> bool {
+        // The cost of an entry counts too, so that empty messages are bounded as well.
+        !self.waiting.is_empty() && self.bytes + length + MESSAGE_COST as usize > self.max_bytes
     }
 
     pub(crate) fn grant(&mut self, more: u32) -> Result<(), Violation> {

@@ -279,6 +279,7 @@ fn messages_beyond_the_queue_are_refused_and_taken_again_later() {
         sent += 1;
     }
     assert!((100..135).contains(&sent), "{sent}");
+    assert!(world.links[KERNEL].is_full_for(1000));
     assert_eq!(world.links[KERNEL].send_message(vec![0; 1000]), Err(SendError::Full));
     let [host, _] = world.run(Micros::from_millis(5_000));
     assert_eq!(host.len(), sent);
