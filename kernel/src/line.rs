@@ -61,6 +61,11 @@ impl Line {
         self.kick.wait().await;
     }
 
+    /// Says that there is something to transmit.
+    pub fn kick(&self) {
+        self.kick.signal(());
+    }
+
     /// Works on the link itself: for the task that drives it.
     pub fn with_link<R>(&self, work: impl FnOnce(&mut Link) -> R) -> R {
         work(&mut self.link.borrow_mut())

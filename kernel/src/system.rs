@@ -24,7 +24,7 @@ use crate::machine::Machine;
 use crate::platform::{KernelPlatform, Toolstack};
 use crate::random;
 use crate::shared_info::SharedInfo;
-use crate::tasks::rpc::{self, Replies};
+use crate::tasks::rpc::Calls;
 use crate::tasks::upload::Uploads;
 
 /// Guests' output takes an eighth of the heap at most.
@@ -49,7 +49,7 @@ pub struct System {
     /// The link's UART wants attention.
     pub uart_interrupt: Wake,
     /// Calls that run or were answered lately.
-    pub replies: Replies,
+    pub calls: Calls,
     /// Names this boot; drawn at random.
     pub boot_id: BootId,
     /// The clock when all this was built.
@@ -85,7 +85,7 @@ impl System {
             events,
             line: Rc::new(Line::new(link)),
             uart_interrupt: Wake::new(),
-            replies: rpc::replies(),
+            calls: Calls::new(),
             boot_id,
             booted_ns: clock.now_ns(),
             clock,

@@ -25,12 +25,14 @@ use crate::{executor, heap, layout, panic};
 ///
 /// # Errors
 /// [`Fault::UnknownKey`], [`Fault::Malformed`].
-pub async fn route(system: &'static System, key: Key, body: &[u8]) -> Result<Vec<u8>, Fault> {
+pub async fn route(system: &'static System, key: Key, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
     macro_rules! endpoints {
         ($($endpoint:ty => $handler:path,)+) => {
             $(if key == <$endpoint as Endpoint>::KEY {
-                let request = postcard::from_bytes::<<$endpoint as Endpoint>::Request>(body)
+                let request = postcard::from_bytes::<<$endpoint as Endpoint>::Request>(&body)
                     .map_err(|_| Fault::Malformed)?;
+                // Some calls take long, and a body may be longer than what is in it.
+                drop(body);
                 let response: <$endpoint as Endpoint>::Response = $handler(system, request).await;
                 return postcard::to_allocvec(&response).map_err(|_| Fault::Malformed);
             })+

@@ -24,7 +24,7 @@ pub async fn run(system: &'static System, mut uart: LinkUart) {
         while let Some(event) = line.with_link(|link| link.poll_event()) {
             handle(system, event);
         }
-        transmit(system.clock, &line, &mut uart);
+        transmit(system, &line, &mut uart);
         let deadline = line.with_link(|link| link.deadline());
         select3(system.uart_interrupt.wait(), line.kicked(), sleep_until(system.clock, deadline)).await;
     }
@@ -41,15 +41,20 @@ fn receive(clock: &Clock, line: &Line, uart: &mut LinkUart) {
     }
 }
 
-fn transmit(clock: &Clock, line: &Line, uart: &mut LinkUart) {
+fn transmit(system: &System, line: &Line, uart: &mut LinkUart) {
     let mut fifo = [0; MOST_WORTH];
     let fifo = &mut fifo[..uart.worth()];
-    while line.with_link(|link| link.wants_transmit()) {
+    loop {
+        // What was sent has made room.
+        rpc::answer(system);
+        if !line.with_link(|link| link.wants_transmit()) {
+            break;
+        }
         if !uart.can_send() {
             uart.want_transmit_interrupt(true);
             return;
         }
-        let count = line.with_link(|link| link.transmit(fifo, now(clock)));
+        let count = line.with_link(|link| link.transmit(fifo, now(system.clock)));
         if count == 0 {
             break;
         }
@@ -67,7 +72,7 @@ fn handle(system: &'static System, event: Event) {
         }
         Some(Event::Down(reason)) => {
             log::debug!("link: down: {reason}");
-            system.replies.borrow_mut().link_down(&reason);
+            system.calls.link_down(&reason);
             if reason != link::DownReason::Lost {
                 system.line.break_streams();
             }

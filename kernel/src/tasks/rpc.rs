@@ -1,9 +1,13 @@
 //! Calls from hostctl: decoded, carried out side by side, answered once.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use async_task::Task;
+use link::DownReason;
 use link::rpc::{Begin, Finish, ReplyCache};
+use proto::endpoints::{DomainWait, Endpoint};
 use proto::wire::{Fault, Request, RequestId, Response};
 
 use crate::executor;
@@ -17,12 +21,61 @@ const REMEMBERED: usize = 256;
 /// Bytes of answers that are kept.
 const KEPT: usize = 64 << 10;
 
-/// Calls that run or were answered lately.
-pub type Replies = RefCell<ReplyCache<RequestId>>;
+/// Calls among them that may wait for a domain's end. An asker that gives up cannot say so, and some domains never end.
+const WAITING: usize = 32;
 
-/// An empty table.
-pub fn replies() -> Replies {
-    RefCell::new(ReplyCache::new(RUNNING, REMEMBERED, KEPT))
+/// Calls that run or were answered lately.
+pub struct Calls {
+    replies: RefCell<ReplyCache<RequestId>>,
+    /// Calls that wait for a domain's end, oldest first.
+    waits: RefCell<VecDeque<(RequestId, Task<()>)>>,
+    /// Answers that the link had no room for yet. Their calls still count as running, so they stay few.
+    answers: RefCell<VecDeque<(RequestId, Vec<u8>)>>,
+}
+
+impl Calls {
+    /// None yet.
+    pub fn new() -> Self {
+        Self {
+            replies: RefCell::new(ReplyCache::new(RUNNING, REMEMBERED, KEPT)),
+            waits: RefCell::default(),
+            answers: RefCell::default(),
+        }
+    }
+
+    /// The link went down: unless it is only lost, nobody waits any more. Who still wants to know asks again.
+    pub fn link_down(&self, reason: &DownReason) {
+        if *reason == DownReason::Lost {
+            return;
+        }
+        let mut replies = self.replies.borrow_mut();
+        replies.link_down(reason);
+        for (id, task) in self.waits.take() {
+            // Dropping a task's handle cancels it.
+            drop(task);
+            replies.release(id);
+        }
+    }
+
+    /// Enters a call that waits; in return gives the oldest one back, if there are too many.
+    fn waits(&self, id: RequestId, task: Task<()>) -> Option<RequestId> {
+        let mut waits = self.waits.borrow_mut();
+        waits.push_back((id, task));
+        let (oldest, task) = if waits.len() > WAITING { waits.pop_front() } else { None }?;
+        drop(task);
+        Some(oldest)
+    }
+
+    /// A call has its answer.
+    fn answered(&self, id: RequestId, reply: Vec<u8>) {
+        let mut waits = self.waits.borrow_mut();
+        if let Some(place) = waits.iter().position(|(waiting, _)| *waiting == id)
+            && let Some((_, task)) = waits.remove(place)
+        {
+            task.detach();
+        }
+        self.answers.borrow_mut().push_back((id, reply));
+    }
 }
 
 /// Takes a message of channel 0 and begins the call in it.
@@ -32,26 +85,43 @@ pub fn receive(system: &'static System, message: &[u8]) {
         return;
     };
     let id = request.id;
-    let fault = match system.replies.borrow_mut().begin(id) {
+    let fault = match system.calls.replies.borrow_mut().begin(id) {
         Begin::Run => None,
         Begin::Running => return,
+        // All that are kept fit the link's queue together.
         Begin::Done(reply) => return send(system, reply.to_vec()),
         Begin::Forgotten => Some(Fault::Forgotten),
         Begin::Busy { limit } => Some(Fault::Busy { limit: limit as u16 }),
     };
     match fault {
         Some(fault) => send(system, encode(id, Err(fault))),
+        None if request.key == DomainWait::KEY => {
+            let task = executor::spawn(carry_out(system, request));
+            if let Some(oldest) = system.calls.waits(id, task) {
+                system.calls.answered(oldest, encode(oldest, Err(Fault::Busy { limit: WAITING as u16 })));
+            }
+        }
         None => executor::spawn(carry_out(system, request)).detach(),
     }
 }
 
-async fn carry_out(system: &'static System, request: Request) {
-    let result = calls::route(system, request.key, &request.body).await;
-    let reply = encode(request.id, result);
-    let finish = system.replies.borrow_mut().finish(request.id, &reply);
-    if finish == Finish::Send {
-        send(system, reply);
+/// Hands the link the answers that it has room for: for the task that drives it.
+pub fn answer(system: &System) {
+    let mut answers = system.calls.answers.borrow_mut();
+    let has_room =
+        |(_, reply): &mut (RequestId, Vec<u8>)| !system.line.with_link(|link| link.is_full_for(reply.len()));
+    while let Some((id, reply)) = answers.pop_front_if(has_room) {
+        let finish = system.calls.replies.borrow_mut().finish(id, &reply);
+        if finish == Finish::Send {
+            send(system, reply);
+        }
     }
+}
+
+async fn carry_out(system: &'static System, Request { id, key, body }: Request) {
+    let result = calls::route(system, key, body).await;
+    system.calls.answered(id, encode(id, result));
+    system.line.kick();
 }
 
 fn encode(id: RequestId, result: Result<Vec<u8>, Fault>) -> Vec<u8> {
@@ -60,7 +130,7 @@ fn encode(id: RequestId, result: Result<Vec<u8>, Fault>) -> Vec<u8> {
 
 fn send(system: &System, reply: Vec<u8>) {
     if let Err(error) = system.line.send(reply) {
-        // The asker repeats its request when the link is back, and gets the answer from the cache.
-        log::debug!("link: an answer has to wait: {error}");
+        // Whoever asked repeats the request when the link is back, and gets the answer from the cache.
+        log::debug!("link: an answer was dropped: {error}");
     }
 }

@@ -3,11 +3,13 @@
 //! An upload is announced, then its bytes come, then somebody asks what became of it: three calls, and a task
 //! between the first and the last.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
 
 use hypercall::ClaimedMemory;
 use hypercall::calls::physdev::{self, PciAddress};
@@ -18,7 +20,7 @@ use ring::{Consumer, Shared, layout};
 use toolstack::ImageUpload;
 
 use crate::device_memory::DeviceMemory;
-use crate::line::{Broken, Stream, Wake};
+use crate::line::{Broken, Stream};
 use crate::machine::Machine;
 use crate::system::System;
 use crate::{executor, pci};
@@ -31,7 +33,7 @@ const LEFT_CONS: usize = 0;
 const LEFT_PROD: usize = 4;
 /// How much is moved before other tasks get their turn, in bytes.
 const TURN: usize = 64 << 10;
-/// Uploads whose end nobody has asked after; the oldest are forgotten.
+/// Uploads whose end can be asked after; the oldest are forgotten.
 const REMEMBERED: usize = 16;
 
 /// An image in the toolstack's hands.
@@ -40,7 +42,8 @@ type Incoming = ImageUpload<'static, 'static, ClaimedMemory<'static, Machine>>;
 /// All uploads, and the way through shared memory.
 #[derive(Default)]
 pub struct Uploads {
-    outcomes: RefCell<BTreeMap<ImageId, Rc<Outcome>>>,
+    /// The latest upload of each image, oldest first.
+    outcomes: RefCell<VecDeque<(ImageId, Rc<Outcome>)>>,
     shared: RefCell<Search>,
     shared_busy: Cell<bool>,
 }
@@ -49,7 +52,26 @@ pub struct Uploads {
 #[derive(Default)]
 struct Outcome {
     result: RefCell<Option<Result<(), ImageError>>>,
-    ready: Wake,
+    /// Those that want to know: two programs may send the same image at the same time.
+    wakers: RefCell<Vec<Waker>>,
+}
+
+impl Outcome {
+    fn set(&self, result: Result<(), ImageError>) {
+        self.result.replace(Some(result));
+        self.wakers.take().into_iter().for_each(Waker::wake);
+    }
+
+    async fn get(&self) -> Result<(), ImageError> {
+        poll_fn(|context| match &*self.result.borrow() {
+            Some(result) => Poll::Ready(result.clone()),
+            None => {
+                self.wakers.borrow_mut().push(context.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
+    }
 }
 
 /// Whether this machine has shared memory; looked for when first needed, since looking costs exits.
@@ -81,8 +103,7 @@ pub fn begin(system: &'static System, offer: &ImageOffer) -> Result<Upload, Imag
             None => receive_on_line(incoming, &stream).await,
         };
         stream.close();
-        outcome.result.replace(Some(result));
-        outcome.ready.signal(());
+        outcome.set(result);
     })
     .detach();
     Ok(way)
@@ -93,30 +114,30 @@ pub fn begin(system: &'static System, offer: &ImageOffer) -> Result<Upload, Imag
 /// # Errors
 /// See [`ImageError`].
 pub async fn finish(system: &'static System, id: ImageId) -> Result<(), ImageError> {
-    let outcome = system.uploads.outcomes.borrow_mut().remove(&id);
-    let Some(outcome) = outcome else {
-        return match system.toolstack.images_present(&[id])[..] {
-            [true] => Ok(()),
-            _ => Err(ImageError::NotBegun),
-        };
-    };
-    loop {
-        if let Some(result) = outcome.result.take() {
-            return result;
-        }
-        outcome.ready.wait().await;
+    let is_present = || system.toolstack.images_present(&[id])[..] == [true];
+    if is_present() {
+        return Ok(());
     }
+    let outcome = system.uploads.latest(id).ok_or(ImageError::NotBegun)?;
+    // Where another program sends the same image, its upload may fail, and the asker's may have been right.
+    outcome.get().await.or_else(|why| if is_present() { Ok(()) } else { Err(why) })
 }
 
 impl Uploads {
     fn remember(&self, id: ImageId) -> Rc<Outcome> {
         let outcome = Rc::new(Outcome::default());
         let mut outcomes = self.outcomes.borrow_mut();
+        outcomes.retain(|(other, _)| *other != id);
         if outcomes.len() >= REMEMBERED {
-            outcomes.pop_first();
+            outcomes.pop_front();
         }
-        outcomes.insert(id, outcome.clone());
+        outcomes.push_back((id, outcome.clone()));
         outcome
+    }
+
+    fn latest(&self, id: ImageId) -> Option<Rc<Outcome>> {
+        let outcomes = self.outcomes.borrow();
+        outcomes.iter().find(|(other, _)| *other == id).map(|(_, outcome)| outcome.clone())
     }
 
     fn shared_memory(&self, system: &System) -> Option<Rc<DeviceMemory>> {
