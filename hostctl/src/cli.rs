@@ -145,9 +145,9 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
     match command {
         Command::Xm { words } => return Ok(run_xm(words, options, out)),
         Command::Lab(Lab::Up(up)) => return up.run(options, out),
-        Command::Lab(Lab::Down(down)) => return down.run(out),
-        Command::Lab(Lab::Status(status)) => return status.run(out),
-        Command::Lab(Lab::Log(log)) => return log.run(out),
+        Command::Lab(Lab::Down(down)) => return down.run(options, out),
+        Command::Lab(Lab::Status(status)) => return status.run(options, out),
+        Command::Lab(Lab::Log(log)) => return log.run(options, out),
         Command::Lab(Lab::Run(run)) => return run.run(options, out),
         Command::Lab(Lab::List(list)) => return list.run(out),
         Command::ConsoleLog(log) => return log.run(options, out),

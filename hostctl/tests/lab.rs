@@ -235,6 +235,40 @@ fn a_lab_whose_process_is_gone_is_dead_whoever_has_its_number_now() {
 }
 
 #[test]
+fn a_lab_without_a_name_is_the_one_of_the_link_or_the_only_one() {
+    let fake = Fake::start();
+    let with = |link: &str, words: &[&str]| {
+        Done::of(fake.hostctl(words).env("HOSTCTL_CONNECT", link).output().unwrap())
+    };
+    for (name, log) in [("one", "console of one"), ("two", "console of two")] {
+        std::fs::write(fake.lab(name, true).join("xen.log"), log).unwrap();
+    }
+    assert_eq!(with("lab:two", &["lab", "log"]).stdout, "console of two");
+    assert_eq!(with("lab:two", &["lab", "log", "one"]).stdout, "console of one");
+    for command in ["log", "status", "down"] {
+        let done = with("", &["lab", command]);
+        assert_eq!(done.code, 1, "{command}");
+        assert!(done.stderr.starts_with("Error: several labs are up (one, two): "), "{}", done.stderr);
+        let done = with("unix:/x", &["lab", command]);
+        assert_eq!(
+            (done.code, done.stderr.as_str()),
+            (1, "Error: unix:/x is no lab: say which lab is meant\n"),
+            "{command}"
+        );
+    }
+
+    fake.lab("two", false);
+    assert_eq!(with("", &["lab", "log"]).stdout, "console of one", "the only one that is up");
+    assert!(with("", &["lab", "status"]).stdout.contains(": running\n"));
+    fake.lab("one", false);
+    let done = with("", &["lab", "down"]);
+    assert!(done.stderr.starts_with("Error: several labs are there (one, two): "), "{}", done.stderr);
+    assert_eq!(with("lab:two", &["lab", "down"]).stdout, "lab 'two' is down (it was dead already)\n");
+    assert_eq!(with("", &["lab", "down"]).stdout, "lab 'one' is down (it was dead already)\n");
+    assert!(with("", &["lab", "down"]).stderr.contains("there is no lab 'default'; no lab is up"));
+}
+
+#[test]
 fn a_lost_lab_says_what_became_of_its_machine() {
     let fake = Fake::start();
     fake.lab("live", true);

@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::dir::{LabDir, LabName};
 use super::process::Process;
 use super::qmp;
+use super::which::which;
 use crate::client::Client;
 use crate::connect::{Line, Options};
 use crate::output::Output;
@@ -23,9 +24,9 @@ const TELL: Duration = Duration::from_secs(3);
 /// End a lab: the machine is halted, its directory removed. Its logs stay readable with `lab log`.
 #[derive(clap::Args, Debug)]
 pub struct Down {
-    /// The lab.
-    #[arg(default_value = "default", value_parser = LabName::parse)]
-    name: LabName,
+    /// The lab; otherwise that of HOSTCTL_CONNECT, or the only one.
+    #[arg(value_parser = LabName::parse)]
+    name: Option<LabName>,
     /// All labs that there are.
     #[arg(long, conflicts_with = "name")]
     all: bool,
@@ -35,8 +36,8 @@ impl Down {
     /// Runs the command.
     ///
     /// # Errors
-    /// There is no such lab, or it cannot be ended.
-    pub fn run(&self, out: &mut Output) -> Result<u8> {
+    /// There is no such lab, several could be meant, or it cannot be ended.
+    pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
         if self.all {
             for dir in LabDir::all() {
                 end_locked(&dir)?;
@@ -44,13 +45,13 @@ impl Down {
             }
             return Ok(crate::exit::OK);
         }
-        let dir = LabDir::of(&self.name);
+        let dir = LabDir::of(&which(self.name.as_ref(), options)?);
         if !dir.exists() {
-            bail!("there is no lab '{}'{}", self.name, those_up());
+            bail!("there is no lab '{}'{}", dir.name(), those_up());
         }
         let was = if dir.is_running() { "" } else { " (it was dead already)" };
         end_locked(&dir)?;
-        out.line(&format!("lab '{}' is down{was}", self.name))?;
+        out.line(&format!("lab '{}' is down{was}", dir.name()))?;
         Ok(crate::exit::OK)
     }
 }

@@ -11,15 +11,18 @@ use rustix::fs::inotify;
 
 use super::dir::{LabDir, LabName};
 use super::down::those_up;
+use super::which::which;
 use crate::client::Signals;
+use crate::connect::Options;
 use crate::output::Output;
 
 /// Print a lab's log: by default the machine's console, which is Xen's and the control domain's.
 #[derive(clap::Args, Debug)]
 pub struct Log {
-    /// The lab; also one that is down, whose logs are kept until the next of its name.
-    #[arg(default_value = "default", value_parser = LabName::parse)]
-    name: LabName,
+    /// The lab; also one that is down, whose logs are kept until the next of its name. Otherwise that of
+    /// HOSTCTL_CONNECT, or the only one.
+    #[arg(value_parser = LabName::parse)]
+    name: Option<LabName>,
     /// Go on printing what comes, until the lab ends.
     #[arg(short, long)]
     follow: bool,
@@ -38,17 +41,17 @@ impl Log {
     /// Runs the command.
     ///
     /// # Errors
-    /// There is no such lab or log.
-    pub fn run(&self, out: &mut Output) -> Result<u8> {
+    /// There is no such lab or log, or several could be meant.
+    pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
         let file = match (self.qemu, self.broker) {
             (true, _) => "qemu.log",
             (_, true) => "broker.log",
             _ => "xen.log",
         };
-        let dir = LabDir::of(&self.name);
+        let dir = LabDir::of(&which(self.name.as_ref(), options)?);
         let path = if dir.exists() { dir.file(file) } else { dir.old_logs().join(file) };
         if !dir.exists() && !path.exists() {
-            bail!("there is no lab '{}'{}", self.name, those_up());
+            bail!("there is no lab '{}'{}", dir.name(), those_up());
         }
         let mut log = File::open(&path).with_context(|| format!("no log {}", path.display()))?;
         copy(&mut log, out)?;

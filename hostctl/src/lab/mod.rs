@@ -14,3 +14,4 @@ pub mod qmp;
 pub mod run;
 pub mod status;
 pub mod up;
+pub mod which;

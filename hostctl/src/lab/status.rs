@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::dir::{LabDir, LabName, Record};
 use super::down::those_up;
+use super::which::which;
 use crate::client::Client;
 use crate::connect::{Line, Options};
 use crate::output::Output;
@@ -16,9 +17,9 @@ use crate::output::Output;
 /// Exit code: 0 it runs; 1 there is no such lab; 6 it is dead.
 #[derive(clap::Args, Debug)]
 pub struct Status {
-    /// The lab.
-    #[arg(default_value = "default", value_parser = LabName::parse)]
-    name: LabName,
+    /// The lab; otherwise that of HOSTCTL_CONNECT, or the only one.
+    #[arg(value_parser = LabName::parse)]
+    name: Option<LabName>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -39,11 +40,11 @@ impl Status {
     /// Runs the command.
     ///
     /// # Errors
-    /// There is no such lab.
-    pub fn run(&self, out: &mut Output) -> Result<u8> {
-        let dir = LabDir::of(&self.name);
+    /// There is no such lab, or several could be meant.
+    pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
+        let dir = LabDir::of(&which(self.name.as_ref(), options)?);
         let Some(record) = dir.record() else {
-            bail!("there is no lab '{}'{}", self.name, those_up());
+            bail!("there is no lab '{}'{}", dir.name(), those_up());
         };
         let is_running = dir.is_running();
         let status = describe(&dir, &record, is_running);

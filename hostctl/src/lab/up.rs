@@ -59,7 +59,7 @@ pub struct Up {
     #[command(flatten)]
     parts: Parts,
     /// The lab's name; several labs run side by side.
-    #[arg(long, default_value = "default", value_parser = LabName::parse)]
+    #[arg(long, default_value = super::which::DEFAULT, value_parser = LabName::parse)]
     name: LabName,
     /// Print one JSON object.
     #[arg(long)]

@@ -165,7 +165,9 @@ impl Fake {
             "dom0_memory_mib": 16, "cpus": 1, "command": [],
         });
         std::fs::write(dir.join("lab.json"), record.to_string()).expect("the record can be written");
-        std::os::unix::fs::symlink(self.line(), dir.join("serial.sock")).expect("the line can be linked");
+        if !dir.join("serial.sock").exists() {
+            std::os::unix::fs::symlink(self.line(), dir.join("serial.sock")).expect("the line can be linked");
+        }
         std::fs::File::create(dir.join("shm"))
             .and_then(|file| file.set_len(2 << 20))
             .expect("memory can be made");
