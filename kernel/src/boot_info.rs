@@ -5,11 +5,12 @@
 
 use core::ffi::CStr;
 use core::ops::Range;
+use core::slice;
 
 use xen_abi::hvm::start_info::{ModlistEntry, StartInfo, XEN_HVM_START_MAGIC_VALUE};
 
 use crate::cmdline::CommandLine;
-use crate::paging::PAGE;
+use crate::paging::{DIRECT_MAP_END, PAGE};
 
 /// What we were told at the start.
 pub struct BootInfo {
@@ -50,5 +51,18 @@ impl BootInfo {
         }
         // Xen puts all of it side by side; a page more is cheaper than being wrong.
         Self { cmdline, module, itself: start / PAGE * PAGE..end.next_multiple_of(PAGE) + PAGE }
+    }
+
+    /// The boot module's bytes.
+    pub fn module_bytes(&self) -> Option<&'static [u8]> {
+        let module = self.module.clone()?;
+        if module.start == 0 || module.end > DIRECT_MAP_END {
+            return None;
+        }
+        // SAFETY: 1. `read`'s caller vouched for the range. 2. memory.rs keeps it out of what is handed out, so nobody
+        // ever writes to it. 3. The first 4 GiB, where it lies, stay mapped one to one.
+        Some(unsafe {
+            slice::from_raw_parts(module.start as *const u8, (module.end - module.start) as usize)
+        })
     }
 }

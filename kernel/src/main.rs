@@ -51,7 +51,7 @@ extern "C" fn kernel_entry(start_info: u64) -> ! {
     let system = System::new(machine, &boot);
     let abi = system.xen.abi();
     log::info!("{} on Xen {}.{}", env!("CARGO_PKG_VERSION"), abi.major, abi.minor);
-    tasks::start(system);
+    tasks::start(system, &boot);
     run(system)
 }
 

@@ -17,6 +17,8 @@ use crate::ram::Ram;
 
 /// A 4 KiB page.
 pub const PAGE: u64 = 4096;
+/// Addresses below this are mapped one to one: 4 GiB.
+pub const DIRECT_MAP_END: u64 = 4 << 30;
 /// A 2 MiB page.
 pub const LARGE_PAGE: u64 = 2 << 20;
 
@@ -35,7 +37,7 @@ impl<'r> AddressSpace<'r> {
     pub fn new(ram: &'r mut Ram) -> Self {
         let root = new_table(ram);
         let mut space = Self { ram, root };
-        space.map_large(0..4 << 30, DATA);
+        space.map_large(0..DIRECT_MAP_END, DATA);
         let image = layout::image();
         for section in image.start / LARGE_PAGE..image.end.div_ceil(LARGE_PAGE) {
             space.split(section * LARGE_PAGE);

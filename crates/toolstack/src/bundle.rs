@@ -11,6 +11,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use proto::image::ImageId;
 
@@ -50,6 +51,17 @@ pub enum BundleError {
     },
     /// It has more files than a bundle may have.
     TooManyFiles,
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotCpio { offset } => write!(f, "what is at byte {offset} is no cpio (newc) entry"),
+            Self::Truncated { offset } => write!(f, "the entry at byte {offset} is longer than what is left"),
+            Self::BadName { offset } => write!(f, "the entry at byte {offset} has a name that is no text"),
+            Self::TooManyFiles => write!(f, "it has more than {MAX_FILES} files"),
+        }
+    }
 }
 
 /// An image of the bundle, where it lies.

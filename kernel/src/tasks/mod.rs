@@ -13,6 +13,7 @@ use ring::EventChannel;
 use xen_abi::VcpuId;
 use xen_abi::xen::VIRQ_DOM_EXC;
 
+use crate::boot_info::BootInfo;
 use crate::system::System;
 use crate::uart::{COM2_IRQ, LinkUart};
 use crate::{executor, interrupts, ioapic};
@@ -20,15 +21,30 @@ use crate::{executor, interrupts, ioapic};
 /// How long Xen is left alone when it would not say which domains ended, in nanoseconds.
 const LOOK_AGAIN_NS: u64 = 1_000_000_000;
 
-/// Starts them all.
-pub fn start(system: &'static System) {
+/// Starts them all, with the boot module's images in hand.
+pub fn start(system: &'static System, boot: &BootInfo) {
+    if let Some(bundle) = boot.module_bytes() {
+        open_bundle(system, bundle);
+    }
     watch_domains(system);
+    match boot.cmdline.value("link") {
+        None | Some("com2") => (),
+        Some(other) => log::warn!("link={other}: no such line, com2 is used"),
+    }
     match LinkUart::open() {
         Some(uart) => {
             route_uart_interrupt(system);
             executor::spawn(line::run(system, uart)).detach();
         }
         None => log::warn!("there is no COM2, so no link to hostctl"),
+    }
+}
+
+/// Registers the images of the boot module.
+fn open_bundle(system: &'static System, bundle: &'static [u8]) {
+    match system.toolstack.add_bundle(bundle) {
+        Ok(count) => log::info!("the bundle has {count} images"),
+        Err(error) => log::error!("the bundle cannot be used: {error}"),
     }
 }
 

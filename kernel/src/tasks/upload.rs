@@ -22,6 +22,7 @@ use toolstack::ImageUpload;
 use crate::device_memory::DeviceMemory;
 use crate::line::{Broken, Stream};
 use crate::machine::Machine;
+use crate::paging::DIRECT_MAP_END;
 use crate::system::System;
 use crate::{executor, pci};
 
@@ -182,7 +183,7 @@ fn find_shared_memory(system: &System) -> Option<DeviceMemory> {
     }
     let range = slot.memory()?;
     let needed = (LEFT_DATA + (1 << LEFT_ORDER)) as u64;
-    if range.end - range.start < needed || range.end > 4 << 30 {
+    if range.end - range.start < needed || range.end > DIRECT_MAP_END {
         log::warn!("shared memory at {range:#x?} cannot be used");
         return None;
     }
