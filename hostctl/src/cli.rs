@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::broker::server;
+use crate::bundle::Bundle;
 use crate::client::CallError;
 use crate::connect::{Line, Options};
 use crate::console_log::ConsoleLog;
@@ -66,6 +67,8 @@ enum Command {
     /// Start, inspect and end labs: QEMU with Xen and a control domain.
     #[command(subcommand)]
     Lab(Lab),
+    #[command(subcommand)]
+    Bundle(Bundle),
     ConsoleLog(ConsoleLog),
     Log(crate::log::Log),
     Usage(Usage),
@@ -150,6 +153,7 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
         Command::Lab(Lab::Log(log)) => return log.run(options, out),
         Command::Lab(Lab::Run(run)) => return run.run(options, out),
         Command::Lab(Lab::List(list)) => return list.run(out),
+        Command::Bundle(bundle) => return bundle.run(out),
         Command::ConsoleLog(log) => return log.run(options, out),
         Command::Log(log) => return log.run(options, out),
         Command::Usage(usage) => return usage.run(options, out),

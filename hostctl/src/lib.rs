@@ -7,6 +7,7 @@
 pub mod attach;
 pub mod broker;
 pub mod build;
+pub mod bundle;
 pub mod cli;
 pub mod client;
 pub mod clock;
