@@ -78,7 +78,9 @@ impl Config {
             record: MAX_RECORD,
             message_in: 4 * 1024 * 1024,
             message_queue: 4 * 1024 * 1024,
-            streams: 256,
+            // No more than the control domain takes. It would answer each further one with a reset, and a burst of
+            // those breaks the session.
+            streams: Self::kernel().streams,
             stream_in: 64 * 1024,
             stream_out: 64 * 1024,
             foreign: 64 * 1024,
