@@ -1,6 +1,6 @@
 //! `xm create`: a domain from a file and words.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -100,6 +100,8 @@ fn choose(parsed: &Parsed, quiet: bool, out: &mut Output) -> Result<Chosen, Fail
             None => name.clone_from(word),
         }
     }
+    // Before the file is looked for, as in xm: nothing is announced where a word is wrong.
+    Settings::read(&words, Path::new(&name), &[]).map_err(Failure::Plain)?;
     let file =
         file::find(&name, parsed.value(&["path"]).unwrap_or(file::DEFAULT_PATH)).map_err(Failure::Plain)?;
     if !quiet {
@@ -214,7 +216,8 @@ mod tests {
         for (words, text) in [
             (&["create", "/no/such.cfg"][..], "Error: Unable to open config file: /no/such.cfg\n"),
             (&["create", "-Q"], "Error: option -Q not recognized\n"),
-            (&["create", "-q", "/dev/null", "memory=abc"], "Error: Invalid value: abc\n"),
+            (&["create", "/dev/null", "memory=abc"], "Error: Invalid value: abc\n"),
+            (&["create", "/no/such.cfg", "memory=abc"], "Error: Invalid value: abc\n"),
             (
                 &["create", "-q", "/dev/null", "kernel=/no/kernel"],
                 "Error: Cannot find kernel \"/no/kernel\"\n",

@@ -71,8 +71,15 @@ fn dispatch(word: &str, args: &[String], link: &Options, out: &mut Output) -> st
     if args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h") {
         return out.text(&help::usage(command)).map(|()| exit::FAILED);
     }
-    let json = args.iter().any(|arg| arg == "--json");
-    let args: Vec<String> = args.iter().filter(|arg| *arg != "--json").cloned().collect();
+    // Behind `--` it is a word like others.
+    let nr_options = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
+    let json = args[..nr_options].iter().any(|arg| arg == "--json");
+    let args: Vec<String> = args
+        .iter()
+        .enumerate()
+        .filter(|(place, arg)| *place > nr_options || *arg != "--json")
+        .map(|(_, arg)| arg.clone())
+        .collect();
     let Some(run) = command.run else {
         out.complain(&format!("Error: 'xm {}' is not available in this release of nanodom", command.name));
         return Ok(exit::FAILED);
@@ -178,6 +185,12 @@ mod tests {
             (1, usage("console"), "Error: 'xm console' requires between 1 and 3 arguments.\n\n".into())
         );
         assert_eq!(xm("domid -- ").0, 1);
+    }
+
+    #[test]
+    fn json_behind_two_dashes_is_a_word() {
+        assert_eq!(xm("pause -- --json d").2, "Error: 'xm pause' requires 1 arguments.\n\n");
+        assert_eq!(xm("pause --json").2, "Error: 'xm pause' requires 1 arguments.\n\n");
     }
 
     #[test]
