@@ -13,7 +13,7 @@ use crate::wire::{MessageType, encode};
 /// The events that wait for a connection, at most. See [`Client::push`] for what comes then.
 pub(crate) const QUEUE_MAX: usize = 64;
 /// The bytes of their paths, at most, unless it is one event.
-const QUEUE_BYTES: usize = 16 << 10;
+const QUEUE_BYTES: usize = 8 << 10;
 /// As [`QUEUE_MAX`], for the control domain's own, which may watch everything.
 pub(crate) const CONTROL_QUEUE_MAX: usize = 1024;
 

@@ -7,7 +7,7 @@ use xen_abi::DomId;
 
 use crate::Error;
 use crate::perms::{Caller, Entry, Party, Perm, Perms};
-use crate::quota::{Quota, Usage, check};
+use crate::quota::{POOL, Quota, SHARE, Usage, check};
 
 /// One domain, from [`Domains::register`] to [`Domains::remove`].
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct Domains {
     control: DomId,
     by_id: BTreeMap<DomId, Domain>,
     lives: u32,
+    /// Bytes that are charged to all guests together.
+    charged: usize,
     /// The quotas of domains to come.
     pub(crate) defaults: Quota,
     /// The features offered to domains to come.
@@ -36,8 +38,14 @@ pub(crate) struct Domains {
 
 impl Domains {
     pub(crate) fn new(control: DomId, features: u32) -> Self {
-        let mut domains =
-            Domains { control, by_id: BTreeMap::new(), lives: 0, defaults: Quota::default(), features };
+        let mut domains = Domains {
+            control,
+            by_id: BTreeMap::new(),
+            lives: 0,
+            charged: 0,
+            defaults: Quota::default(),
+            features,
+        };
         domains.register(control);
         domains
     }
@@ -61,7 +69,9 @@ impl Domains {
     }
 
     pub(crate) fn remove(&mut self, domid: DomId) -> Option<Domain> {
-        self.by_id.remove(&domid)
+        let gone = self.by_id.remove(&domid)?;
+        self.charged -= gone.usage.memory;
+        Some(gone)
     }
 
     pub(crate) fn get(&self, domid: DomId) -> Option<&Domain> {
@@ -121,7 +131,11 @@ impl Domains {
             check(domain.usage.nodes.saturating_add_signed(more_nodes + nodes), domain.quota.nodes)?;
         }
         if memory > 0 {
-            check(domain.usage.memory.saturating_add_signed(more_memory + memory), domain.quota.memory)?;
+            let wanted = domain.usage.memory.saturating_add_signed(more_memory + memory);
+            check(wanted, domain.quota.memory)?;
+            if wanted > SHARE && self.charged.saturating_add_signed(more_memory + memory) > POOL {
+                return Err(Error::NoSpace);
+            }
         }
         Ok(())
     }
@@ -133,7 +147,11 @@ impl Domains {
                 && let Some(domain) = self.by_id.get_mut(&party.domid)
             {
                 domain.usage.nodes = domain.usage.nodes.saturating_add_signed(nodes);
-                domain.usage.memory = domain.usage.memory.saturating_add_signed(memory);
+                let before = domain.usage.memory;
+                domain.usage.memory = before.saturating_add_signed(memory);
+                if party.domid != self.control {
+                    self.charged = self.charged - before + domain.usage.memory;
+                }
             }
         }
     }

@@ -56,8 +56,16 @@ impl Store {
         let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
         readers.extend(parent.map(|parent| parent.perms.clone()));
         let shared: Arc<str> = path.as_str().into();
+        // A guest may have many watches on one path; what it may know does not differ between them.
+        let mut asked: Option<(ConnId, bool)> = None;
         for id in concerned {
-            if self.may_know(id, &readers) {
+            let Some(conn) = self.watches.get(id).map(|watch| watch.conn) else { continue };
+            let may_know = match asked {
+                Some((same, may_know)) if same == conn => may_know,
+                _ => self.may_know(id, &readers),
+            };
+            asked = Some((conn, may_know));
+            if may_know {
                 self.queue(id, &shared);
             }
         }

@@ -6,9 +6,12 @@ use alloc::vec::Vec;
 use crate::children::{Block, Children};
 use crate::perms::Perms;
 
-/// What a node costs its owner besides name, value and permissions: roughly its own memory here.
-const OVERHEAD: usize = 96;
-/// What a permission entry counts for.
+/// What a node costs its owner besides name, value and permissions: its own memory here, its place among its siblings, and the
+/// block that holds its children.
+const OVERHEAD: usize = 192;
+/// What a permission entry costs its owner.
+const PERM_COST: usize = 24;
+/// What a permission entry counts for against the node-size quota. C: `sizeof(struct xs_permissions)`.
 const PERM_SIZE: usize = 8;
 /// What upstream's node header counts for against the node-size quota. C: `sizeof(struct node_hdr)`.
 const HEADER_SIZE: usize = 16;
@@ -84,7 +87,7 @@ impl Node {
     }
 
     pub(crate) const fn cost_of(name_len: usize, value_len: usize, nr_perms: usize) -> usize {
-        OVERHEAD + name_len + value_len + nr_perms * PERM_SIZE
+        OVERHEAD + name_len + value_len + nr_perms * PERM_COST
     }
 
     /// The node's size as the node-size quota counts it, with these figures instead of its own.

@@ -45,6 +45,8 @@ impl Op {
 pub(crate) struct Change {
     pub(crate) path: StorePath,
     pub(crate) kind: ChangeKind,
+    /// Bytes that it took out of the tree, and that live on in older versions of it.
+    pub(crate) replaced: usize,
 }
 
 #[derive(Debug)]
@@ -100,6 +102,7 @@ impl Desk<'_> {
         };
         self.check_size(who, value.len(), node.perms.len(), node.list_len())?;
         let owner = node.perms.owner();
+        let replaced = node.cost();
         let memory = value.len() as isize - node.value().len() as isize;
         self.check_charge(who, &node.perms, 0, memory)?;
         let generation = self.next_generation();
@@ -108,7 +111,7 @@ impl Desk<'_> {
             node.generation = generation;
         }
         self.ledger.add(owner, 0, memory);
-        self.record(path, ChangeKind::Written);
+        self.record(path, ChangeKind::Written, replaced);
         Ok(())
     }
 
@@ -142,7 +145,7 @@ impl Desk<'_> {
             node.set_value(value);
         }
         self.ledger.add(perms.owner(), nodes, memory as isize);
-        self.record(path, ChangeKind::Written);
+        self.record(path, ChangeKind::Written, 0);
         Ok(())
     }
 
@@ -166,8 +169,12 @@ impl Desk<'_> {
     pub(crate) fn detach(&mut self, path: &StorePath) -> Result<(), Error> {
         let generation = self.next_generation();
         let gone = self.tree.remove(path, generation).ok_or(Error::Invalid)?;
-        walk(&gone, &mut |node| self.ledger.add(node.perms.owner(), -1, -(node.cost() as isize)));
-        self.record(path, ChangeKind::Removed(gone));
+        let mut replaced = 0;
+        walk(&gone, &mut |node| {
+            replaced += node.cost();
+            self.ledger.add(node.perms.owner(), -1, -(node.cost() as isize));
+        });
+        self.record(path, ChangeKind::Removed(gone), replaced);
         Ok(())
     }
 
@@ -187,7 +194,7 @@ impl Desk<'_> {
             node.perms = perms;
             node.generation = generation;
         }
-        self.record(path, ChangeKind::Permitted(old));
+        self.record(path, ChangeKind::Permitted(old), old_cost as usize);
         Ok(())
     }
 
@@ -220,8 +227,8 @@ impl Desk<'_> {
         *self.generation
     }
 
-    fn record(&mut self, path: &StorePath, kind: ChangeKind) {
-        self.changes.push(Change { path: path.clone(), kind });
+    fn record(&mut self, path: &StorePath, kind: ChangeKind, replaced: usize) {
+        self.changes.push(Change { path: path.clone(), kind, replaced });
     }
 }
 

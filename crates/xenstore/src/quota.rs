@@ -1,10 +1,20 @@
 //! What a guest may use, and what it uses.
 //!
 //! Everything a guest can make the store keep is charged to a domain before it is kept. The control domain is not limited.
+//!
+//! Besides each domain's own limits there is one for all guests together, [`POOL`]: the control domain's heap is small, and
+//! a failed allocation there ends everything. What is charged is what is really allocated, a little more rather than less. Whoever
+//! uses little ([`SHARE`]) is not refused, however full the pool is.
 
 use crate::Error;
 
-/// The limits of one domain. The values by default are upstream's.
+/// Bytes that all guests together may use.
+pub(crate) const POOL: usize = 2 << 20;
+/// Bytes that each guest may use even when the pool is used up: enough for Linux to boot and name itself.
+pub(crate) const SHARE: usize = 16 << 10;
+
+/// The limits of one domain. The values by default are upstream's, but for `memory`: upstream allows 2 MiB to each, we have 8 MiB
+/// for everything.
 ///
 /// Source: `quotas` in upstream's documentation of xenstored's `--quota`. A limit is the largest value that is allowed; 0 means none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +51,7 @@ impl Default for Quota {
             node_size: 2048,
             node_permissions: 5,
             path_max: 2048,
-            memory: 2 << 20,
+            memory: 256 << 10,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The store: the tree, the domains, and who is connected.
 
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::task::{Context, Poll};
@@ -11,7 +11,6 @@ use xen_abi::DomId;
 
 use crate::connection::{CONTROL_QUEUE_MAX, Client, ConnId, QUEUE_MAX, WatchEvent};
 use crate::domain::{Domains, Ledger};
-use crate::node::Node;
 use crate::ops::{Change, Desk, Op};
 use crate::path::StorePath;
 use crate::perms::{Caller, Party, Perms};
@@ -23,7 +22,9 @@ use crate::{Error, Quota, Usage};
 /// The features offered to guests.
 pub(crate) const FEATURES: u32 = FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH;
 /// How much history open transactions may hold back before the oldest one loses its snapshot.
-const HISTORY_MAX: u64 = 2 << 20;
+const HISTORY_MAX: u64 = 512 << 10;
+/// How many subtrees of a domain that is gone are removed at a time: bounds the list of their paths to 200 KiB.
+const REMOVED_AT_ONCE: usize = 64;
 
 /// The store as its tasks share it: borrowed for one request, never across an await.
 pub type SharedStore = RefCell<Store>;
@@ -253,14 +254,17 @@ impl Store {
 
     /// Removes what the party owns, however it is strewn, and below which nothing outlives it. One step, so that nobody sees a part.
     fn remove_nodes_of(&mut self, party: Party) {
-        let (mut ledger, mut changes) = (Ledger::default(), Vec::new());
-        let paths = topmost_owned(&self.tree, party);
-        let mut desk = self.desk(&mut ledger, &mut changes);
-        for path in &paths {
+        loop {
+            let (mut ledger, mut changes) = (Ledger::default(), Vec::new());
+            let paths = topmost_owned(&self.tree, party, REMOVED_AT_ONCE);
+            let mut desk = self.desk(&mut ledger, &mut changes);
             // Only `/` cannot be removed, and that is the control domain's.
-            let _ = desk.detach(path);
+            let removed = paths.iter().filter(|path| desk.detach(path).is_ok()).count();
+            self.finish(ledger, changes);
+            if removed < REMOVED_AT_ONCE {
+                return;
+            }
         }
-        self.finish(ledger, changes);
     }
 
     pub(crate) fn note_open(&mut self, conn: ConnId, id: u32) {
@@ -275,7 +279,7 @@ impl Store {
     /// A transaction left open holds back all that changes after its start. What it may hold back is bounded; then it has to
     /// be tried again.
     fn keep_history_short(&mut self, changes: &[Change]) {
-        let cost = |change: &Change| (change.path.names().count() + 1) * LEVEL_COST;
+        let cost = |change: &Change| (change.path.names().count() + 1) * LEVEL_COST + change.replaced;
         self.history += changes.iter().map(cost).sum::<usize>() as u64;
         while let Some((&at, &(conn, id, began))) = self.open.first_key_value() {
             if self.history - began <= HISTORY_MAX {
@@ -284,7 +288,7 @@ impl Store {
             self.open.remove(&at);
             let conn = self.conns.get_mut(&conn);
             if let Some(transaction) = conn.and_then(|conn| conn.transactions.get_mut(&id)) {
-                transaction.doom(&self.tree);
+                transaction.doom();
             }
         }
     }
@@ -295,22 +299,29 @@ impl Store {
     }
 }
 
-/// The paths of the party's nodes that are in nobody's directory who is the party. Without recursion.
-fn topmost_owned(tree: &Tree, party: Party) -> Vec<StorePath> {
+/// The paths of the party's nodes that are in nobody's directory who is the party: the first `most`. Without recursion, and with one
+/// path in hand at a time, since others may have made many nodes with long ones.
+fn topmost_owned(tree: &Tree, party: Party, most: usize) -> Vec<StorePath> {
     let mut found = Vec::new();
     let Some(root) = tree.get("/") else { return found };
-    let mut stack: Vec<(alloc::string::String, &Arc<Node>)> =
-        alloc::vec![(alloc::string::String::new(), root)];
-    while let Some((path, node)) = stack.pop() {
-        for child in node.children().iter() {
-            let mut path = path.clone();
-            path.push('/');
-            path.push_str(core::str::from_utf8(child.name()).unwrap_or_default());
-            if child.perms.owner() == party {
-                found.extend(StorePath::absolute(&path));
-            } else if !child.children().is_empty() {
-                stack.push((path, child));
+    let mut path = String::new();
+    // The directories on the way down, each with the length of its path.
+    let mut stack = alloc::vec![(root.children().iter(), 0)];
+    while let Some((iter, len)) = stack.last_mut() {
+        path.truncate(*len);
+        let Some(child) = iter.next() else {
+            stack.pop();
+            continue;
+        };
+        path.push('/');
+        path.push_str(core::str::from_utf8(child.name()).unwrap_or_default());
+        if child.perms.owner() == party {
+            found.extend(StorePath::absolute(&path));
+            if found.len() == most {
+                break;
             }
+        } else if !child.children().is_empty() {
+            stack.push((child.children().iter(), path.len()));
         }
     }
     found

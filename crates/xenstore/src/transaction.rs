@@ -22,7 +22,7 @@ use crate::tree::{Tree, is_same_subtree};
 /// What keeping a changed path's copies costs, for each level of it.
 pub(crate) const LEVEL_COST: usize = 160;
 /// What the record of a request costs besides what it holds.
-const STEP_COST: usize = 128;
+const STEP_COST: usize = 256;
 
 /// A part of a node that a request reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,11 @@ impl Transaction {
     }
 
     /// Lets go of the snapshot. Everything but an abort answers `EAGAIN` from now on.
-    pub(crate) fn doom(&mut self, tree: &Tree) {
-        *self = Transaction { charged: self.charged, is_doomed: true, ..Transaction::new(tree, 0) };
+    ///
+    /// No snapshot takes the old one's place, not even today's: nobody would count what that holds back.
+    pub(crate) fn doom(&mut self) {
+        let empty = self.tree.emptied();
+        *self = Transaction { charged: self.charged, is_doomed: true, ..Transaction::new(&empty, 0) };
     }
 
     /// Finds a node, of which `part` is to be read, in the transaction.
@@ -162,7 +165,7 @@ impl Transaction {
             let limit = domains.quota(who).map_or(0, |quota| quota.transaction_nodes);
             check(self.touched.len() + 1, limit)?;
         }
-        let cost = cost + STEP_COST + path.len() * 2;
+        let cost = cost + STEP_COST + path.len() * 3;
         domains.charge_memory(who.party, cost)?;
         self.charged += cost;
         if is_new {
@@ -237,5 +240,5 @@ fn as_seen_from(base: &Tree, change: Change) -> Option<Change> {
             None => ChangeKind::Written,
         },
     };
-    Some(Change { path: change.path, kind })
+    Some(Change { path: change.path, kind, replaced: change.replaced })
 }

@@ -29,6 +29,11 @@ impl Tree {
         Tree { root: Arc::new(Node::new(b"", b"", root, 0)) }
     }
 
+    /// Another tree, with the same permissions, and nothing in it.
+    pub(crate) fn emptied(&self) -> Self {
+        Tree::new(self.root.perms.clone())
+    }
+
     /// Whether both are the same version.
     pub(crate) fn is_same(&self, other: &Tree) -> bool {
         Arc::ptr_eq(&self.root, &other.root)

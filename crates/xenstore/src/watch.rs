@@ -10,8 +10,10 @@ use alloc::vec::Vec;
 use crate::ConnId;
 use crate::path::StorePath;
 
+/// What a watch costs besides its path and token.
+const WATCH_COST: usize = 256;
 /// What a watch's place in the index costs, for each level of its path.
-const LEVEL_COST: usize = 96;
+const LEVEL_COST: usize = 224;
 
 /// A watch, for as long as it is set; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +36,7 @@ impl Watch {
     /// What the watch costs its domain's memory quota.
     pub(crate) fn cost(&self) -> usize {
         let levels = self.path.names().count() + 1;
-        size_of::<Watch>() + self.path.as_str().len() + self.token.len() + levels * LEVEL_COST
+        WATCH_COST + self.path.as_str().len() + self.token.len() + levels * LEVEL_COST
     }
 
     fn reaches(&self, levels_below: usize) -> bool {
@@ -46,8 +48,21 @@ impl Watch {
 #[derive(Debug, Default)]
 struct Spot {
     parent: usize,
-    below: BTreeMap<Box<str>, usize>,
+    /// Sorted by name. (A map would take ten times the memory where there is one name, and most places have one.)
+    below: Vec<(Box<str>, usize)>,
     watches: Vec<WatchId>,
+}
+
+impl Spot {
+    /// Where a name is among those below, or would be.
+    fn place(&self, name: &str) -> Result<usize, usize> {
+        self.below.binary_search_by(|(other, _)| (**other).cmp(name))
+    }
+
+    /// The place with this name below.
+    fn below(&self, name: &str) -> Option<usize> {
+        self.place(name).ok().map(|at| self.below[at].1)
+    }
 }
 
 /// All watches.
@@ -129,8 +144,8 @@ impl Watches {
             found.extend(
                 here.filter(|id| self.by_id.get(id).is_some_and(|watch| watch.reaches(levels_below))),
             );
-            let Some(below) = names.next().and_then(|name| spot.below.get(name)) else { return found };
-            spot = &self.spots[*below];
+            let Some(below) = names.next().and_then(|name| spot.below(name)) else { return found };
+            spot = &self.spots[below];
             levels_below -= 1;
         }
     }
@@ -139,10 +154,10 @@ impl Watches {
     pub(crate) fn below(&self, path: &StorePath) -> Vec<WatchId> {
         let mut found = Vec::new();
         let Some(top) = self.spot(path) else { return found };
-        let mut stack: Vec<usize> = self.spots[top].below.values().copied().collect();
+        let mut stack: Vec<usize> = self.spots[top].below.iter().map(|(_, spot)| *spot).collect();
         while let Some(spot) = stack.pop() {
             found.extend(&self.spots[spot].watches);
-            stack.extend(self.spots[spot].below.values());
+            stack.extend(self.spots[spot].below.iter().map(|(_, spot)| *spot));
         }
         found
     }
@@ -161,15 +176,15 @@ impl Watches {
     }
 
     fn spot(&self, path: &StorePath) -> Option<usize> {
-        path.names().try_fold(0, |spot, name| self.spots[spot].below.get(name).copied())
+        path.names().try_fold(0, |spot, name| self.spots[spot].below(name))
     }
 
     fn make_spot(&mut self, path: &StorePath) -> usize {
         let mut spot = 0;
         for name in path.names() {
-            spot = match self.spots[spot].below.get(name) {
-                Some(below) => *below,
-                None => {
+            spot = match self.spots[spot].place(name) {
+                Ok(at) => self.spots[spot].below[at].1,
+                Err(at) => {
                     let new = Spot { parent: spot, ..Spot::default() };
                     let below = match self.free.pop() {
                         Some(free) => {
@@ -181,7 +196,7 @@ impl Watches {
                             self.spots.len() - 1
                         }
                     };
-                    self.spots[spot].below.insert(name.into(), below);
+                    self.spots[spot].below.insert(at, (name.into(), below));
                     below
                 }
             };
@@ -195,7 +210,10 @@ impl Watches {
         while spot != 0 && self.spots[spot].watches.is_empty() && self.spots[spot].below.is_empty() {
             let Some((directory, name)) = rest.rsplit_once('/') else { return };
             let parent = self.spots[spot].parent;
-            self.spots[parent].below.remove(name);
+            if let Ok(at) = self.spots[parent].place(name) {
+                self.spots[parent].below.remove(at);
+            }
+            self.spots[spot] = Spot::default();
             self.free.push(spot);
             (spot, rest) = (parent, directory);
         }
