@@ -35,8 +35,8 @@ pub const MAGIC: [u8; 8] = *b"nanoimg\0";
 pub const VERSION: u32 = 1;
 /// The smallest block size: a page.
 pub const MIN_BLOCK: u32 = 4096;
-/// The largest block size.
-pub const MAX_BLOCK: u32 = 1 << 20;
+/// The largest block size: every image that is being read may cost this much of the control domain's heap.
+pub const MAX_BLOCK: u32 = 64 << 10;
 /// The block size that is written: lz4 looks back 64 KiB and no further, and it is the memory that reading parts
 /// of blocks costs in the control domain.
 pub const BLOCK: u32 = 64 << 10;

@@ -16,7 +16,7 @@ use header::Header;
 
 use crate::source::{ReadAt, ReadError};
 
-/// Segments that a kernel may have. Linux has four.
+/// Program headers that a kernel may have. Linux has five. Each may cost unpacking a block of the image.
 pub const MAX_SEGMENTS: usize = 128;
 
 /// Where 32-bit addresses end: the guest starts without paging.
@@ -50,7 +50,7 @@ pub enum KernelError {
         /// Its size in memory; for a bad entry point, zero.
         size: u64,
     },
-    /// It has more segments than [`MAX_SEGMENTS`].
+    /// It has more program headers than [`MAX_SEGMENTS`].
     #[error("it has more than {MAX_SEGMENTS} segments")]
     TooManySegments,
     /// It could not be read.
@@ -96,18 +96,21 @@ impl KernelHeaders {
     /// [`KernelError`]: it cannot be booted.
     pub fn parse(image: &mut impl ReadAt) -> Result<Self, KernelError> {
         let header = Header::read(image)?;
+        if usize::from(header.count) > MAX_SEGMENTS {
+            return Err(KernelError::TooManySegments);
+        }
         let mut segments = Vec::new();
         let mut entry = None;
+        let mut notes_left = notes::MAX_NOTES;
         for index in 0..header.count {
             let program = header.program(image, index)?;
             match program.kind {
                 header::PT_LOAD if program.memory_size > 0 => {
-                    if segments.len() == MAX_SEGMENTS {
-                        return Err(KernelError::TooManySegments);
-                    }
                     segments.push(program.segment(image.plain_len())?);
                 }
-                header::PT_NOTE if entry.is_none() => entry = notes::entry(image, &program)?,
+                header::PT_NOTE if entry.is_none() => {
+                    entry = notes::entry(image, &program, &mut notes_left)?;
+                }
                 _ => {}
             }
         }

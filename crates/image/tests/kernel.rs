@@ -150,3 +150,42 @@ proptest! {
         let _ = parse(&Elf { notes, notes_align: align, ..kernel() });
     }
 }
+
+/// Counts how often an image is read.
+struct Counted<'a>(&'a [u8], usize);
+
+impl image::ReadAt for Counted<'_> {
+    fn plain_len(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&mut self, offset: u64, out: &mut [u8]) -> Result<(), image::ReadError> {
+        self.1 += 1;
+        self.0.read_at(offset, out)
+    }
+}
+
+/// Each read may unpack a block: tens of thousands of headers for notes, or as many notes, would keep the control domain
+/// busy for hours.
+#[test]
+fn a_file_that_is_all_headers_and_notes_costs_little() {
+    let empty_note = note(b"GNU\0", 1, b"", 4);
+    let mut file = Elf { notes: empty_note.repeat(4000), ..kernel() }.build();
+    let header = file[64..64 + 56].to_vec();
+    let many = |file: &mut Vec<u8>, count: u16| {
+        let table_at = file.len() as u64;
+        file[32..40].copy_from_slice(&table_at.to_le_bytes());
+        file[56..58].copy_from_slice(&count.to_le_bytes());
+        file.extend(header.repeat(usize::from(count)));
+    };
+    let mut few = file.clone();
+    many(&mut few, 100);
+    let mut counted = Counted(&few, 0);
+    assert_eq!(KernelHeaders::parse(&mut counted), Err(KernelError::NotPvh));
+    assert!(counted.1 < 2000, "{} reads", counted.1);
+
+    many(&mut file, u16::MAX);
+    let mut counted = Counted(&file, 0);
+    assert_eq!(KernelHeaders::parse(&mut counted), Err(KernelError::TooManySegments));
+    assert!(counted.1 < 5, "{} reads", counted.1);
+}

@@ -9,16 +9,21 @@ const PHYS32_ENTRY: u32 = 18;
 const XEN: [u8; 4] = *b"Xen\0";
 /// A note before its name: lengths of name and descriptor, type.
 const NOTE: u64 = 12;
-/// Notes that are looked through: bounds the work on a hostile file.
-const MAX_NOTES: usize = 4096;
+/// Notes of a file that are looked through: bounds the work on a hostile one, of which each may lie in a block of its own.
+pub(super) const MAX_NOTES: usize = 1024;
 
 /// The PVH entry point, if it is among these notes.
 ///
-/// Notes are aligned to 4 bytes, in segments that say so to 8.
-pub(super) fn entry(image: &mut impl ReadAt, notes: &Program) -> Result<Option<u64>, KernelError> {
+/// Notes are aligned to 4 bytes, in segments that say so to 8. At most `left` are looked at, and taken from it.
+pub(super) fn entry(
+    image: &mut impl ReadAt,
+    notes: &Program,
+    left: &mut usize,
+) -> Result<Option<u64>, KernelError> {
     let align = if notes.align == 8 { 8 } else { 4 };
     let mut at = 0u64;
-    for _ in 0..MAX_NOTES {
+    while *left > 0 {
+        *left -= 1;
         let Some(name_at) = at.checked_add(NOTE).filter(|&name_at| name_at <= notes.file_size) else { break };
         let mut head = [0; NOTE as usize];
         read(image, notes, at, &mut head)?;
