@@ -58,6 +58,12 @@ impl Buffer {
         Buffer { place, words }
     }
 
+    /// A buffer of zeroes for `count` elements that Xen writes. More than there can be memory for is not made smaller, which Xen
+    /// would not know: the allocation fails.
+    pub(crate) fn room_for<A>(place: Place, count: usize) -> Self {
+        Self::room(place, count.saturating_mul(size_of::<A>()))
+    }
+
     /// A buffer of zeroes that Xen writes.
     pub(crate) fn room(place: Place, bytes: usize) -> Self {
         Buffer { place, words: alloc::vec![0u64; bytes.div_ceil(8)] }

@@ -13,13 +13,16 @@ use crate::errors::told;
 use crate::platform::Platform;
 use crate::toolstack::{Mapping, Toolstack};
 
-/// CPUs and nodes that are asked for at first. Xen tells when it has more.
+/// CPUs and nodes that are asked for at first.
 const CPUS: usize = 128;
 const NODES: usize = 16;
 /// Bytes of Xen's console ring that are read at once.
 const CONSOLE_PART: usize = 16 << 10;
-/// The most that is read of it: Xen's largest ring and more.
-const CONSOLE_MOST: usize = 4 << 20;
+/// The most that is kept of it, the newest bytes: a larger ring (Xen's `conring_size=`) would not fit into the heap, with the
+/// answer made of it.
+const CONSOLE_KEPT: usize = 256 << 10;
+/// The most that is read of it: Xen's largest ring.
+const CONSOLE_PARTS: usize = (128 << 20) / CONSOLE_PART;
 /// What stands for "unknown" in a place, as in Xen's own tables.
 const UNKNOWN: u32 = u32::MAX;
 
@@ -63,9 +66,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let host = told.get(host)?;
         let release = told.get(release)?;
         let compiled = told.get(compiled)?;
-        // A machine with more than was asked for gets a second question.
-        let cpus = told.get(cpus).or_else(|_| self.xen.cpu_topology(host.max_cpu as usize + 1))?;
-        let nodes = told.get(nodes).or_else(|_| self.xen.node_memory(host.max_node as usize + 1))?;
+        // A machine with more than was asked for gets a second question: Xen stops at the room's end, and does not say so.
+        let (most_cpus, most_nodes) = (host.max_cpu as usize + 1, host.max_node as usize + 1);
+        let cpus = if most_cpus > CPUS { self.xen.cpu_topology(most_cpus)? } else { told.get(cpus)? };
+        let nodes = if most_nodes > NODES { self.xen.node_memory(most_nodes)? } else { told.get(nodes)? };
         Ok(HostInfo {
             host: self.about.host.clone(),
             release: self.about.release.clone(),
@@ -100,17 +104,17 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         })
     }
 
-    /// Xen's console ring, oldest byte first; clears it afterwards if asked to.
+    /// Xen's console ring, oldest byte first, of a large one the end; clears it afterwards if asked to.
     ///
     /// # Errors
     /// Xen refused.
     pub fn dmesg(&self, clear: bool) -> Result<Vec<u8>, XenError> {
         let mut text = Vec::new();
         let mut from = None;
-        while text.len() < CONSOLE_MOST {
+        for _ in 0..CONSOLE_PARTS {
             let part = self.xen.read_console(from, CONSOLE_PART, AfterReading::Keep).map_err(told)?;
             let is_last = part.text.len() < CONSOLE_PART;
-            text.extend(part.text);
+            append(&mut text, &part.text, CONSOLE_KEPT);
             from = Some(part.next);
             if is_last {
                 break;
@@ -143,6 +147,13 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 }
 
+/// Appends a part, and drops what came first where all is longer than `most`.
+fn append(text: &mut Vec<u8>, part: &[u8], most: usize) {
+    let excess = (text.len() + part.len()).saturating_sub(most);
+    text.drain(..excess.min(text.len()));
+    text.extend(part);
+}
+
 fn place(cpu: &CpuTopology) -> CpuPlace {
     CpuPlace {
         core: cpu.core.unwrap_or(UNKNOWN),
@@ -152,5 +163,20 @@ fn place(cpu: &CpuTopology) -> CpuPlace {
 }
 
 fn node(node: &NodeMemory) -> Node {
-    Node { total_kib: node.total.0 >> 10, free_kib: node.free.0 >> 10, distances: Vec::new() }
+    Node { total_kib: node.total.0 >> 10, free_kib: node.free.0 >> 10, distances: node.distances.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_large_console_ring_the_end_is_kept() {
+        let mut text = Vec::new();
+        for part in [&b"abc"[..], b"def", b"gh"] {
+            append(&mut text, part, 6);
+        }
+        assert_eq!(text, b"cdefgh");
+        assert!(text.capacity() < 16, "it never held more");
+    }
 }

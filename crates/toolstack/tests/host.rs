@@ -20,6 +20,7 @@ fn info_tells_of_the_machine_in_one_exit() {
     assert_eq!((info.xen_major, info.xen_minor), (4, 17));
     assert_eq!(info.nr_cpus, 2);
     assert_eq!(info.topology.len(), 2);
+    assert_eq!(info.nodes[0].distances, [10]);
     assert!(info.has_hvm);
     assert_eq!(info.total_memory_kib, 512 << 10);
     assert_eq!(info.free_memory_kib, world.sim.free_memory().kib().0);

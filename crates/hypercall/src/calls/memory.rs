@@ -57,14 +57,16 @@ unsafe fn reservation(
 /// Hypercall: `XENMEM_populate_physmap`. Fails with `ESRCH`: no such domain; `EPERM`: not ours to give.
 #[must_use]
 pub fn populate(dom: DomId, order: u32, extents: &[Gfn]) -> Call<usize> {
-    let other = if dom == DOMID_SELF { refuse_self(dom) } else { dom };
     // SAFETY: the frames are another domain's.
-    unsafe { reservation("XENMEM_populate_physmap", abi::XENMEM_POPULATE_PHYSMAP, other, order, extents) }
+    unsafe {
+        reservation("XENMEM_populate_physmap", abi::XENMEM_POPULATE_PHYSMAP, refuse_self(dom), order, extents)
+    }
 }
 
-/// Our own memory must not change under us by a safe call: such a call goes to no domain, and fails.
-fn refuse_self(_: DomId) -> DomId {
-    xen_abi::xen::DOMID_INVALID
+/// The domain, or none if it is ourselves, by either name: our own memory must not change under us by a safe call. Such a call goes
+/// to no domain, and fails. (A control domain that is not domain 0 has nothing to do with that one's memory either.)
+fn refuse_self(dom: DomId) -> DomId {
+    if dom == DOMID_SELF || dom == DomId(0) { xen_abi::xen::DOMID_INVALID } else { dom }
 }
 
 /// Puts new memory at frames of our own; as [`populate`].
@@ -100,10 +102,10 @@ pub(crate) unsafe fn release_self(order: u32, extents: &[Gfn]) -> Call<usize> {
 /// Hypercall: `XENMEM_decrease_reservation`. Fails with `ESRCH`: no such domain; `EPERM`: not ours to take.
 #[must_use]
 pub fn depopulate(dom: DomId, order: u32, extents: &[Gfn]) -> Call<usize> {
-    let other = if dom == DOMID_SELF { refuse_self(dom) } else { dom };
+    let dom = refuse_self(dom);
     // SAFETY: the frames are another domain's.
     unsafe {
-        reservation("XENMEM_decrease_reservation", abi::XENMEM_DECREASE_RESERVATION, other, order, extents)
+        reservation("XENMEM_decrease_reservation", abi::XENMEM_DECREASE_RESERVATION, dom, order, extents)
     }
 }
 
@@ -136,7 +138,7 @@ pub fn set_memory_map(dom: DomId, map: &[E820Entry]) -> Call<()> {
 /// `command` uses a `MemoryMap`.
 unsafe fn read_map(name: &'static str, command: u32, most: usize) -> Call<Vec<E820Entry>> {
     let argument = MemoryMap { nr_entries: most as u32, _pad: 0, buffer: 0 };
-    let room = Buffer::room(Place::Argument(offset_of!(MemoryMap, buffer)), most * size_of::<E820Entry>());
+    let room = Buffer::room_for::<E820Entry>(Place::Argument(offset_of!(MemoryMap, buffer)), most);
     // SAFETY: Xen writes at most `nr_entries` entries.
     unsafe {
         Call::structured(name, Nr::MEMORY_OP, Some(command), &argument, vec![room], |reply: &Reply<'_>| {

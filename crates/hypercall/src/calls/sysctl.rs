@@ -149,7 +149,7 @@ pub fn domain_infos(abi: Abi, first: DomId, most: usize) -> Call<Vec<DomainInfo>
         ..GetDomainInfoList::new_zeroed()
     };
     let at = Place::Argument(PAYLOAD + offset_of!(GetDomainInfoList, buffer));
-    let room = Buffer::room(at, most * info_size(abi));
+    let room = Buffer::room(at, most.saturating_mul(info_size(abi)));
     let decode = match abi.release() {
         ..15 => list::<GetDomainInfo414>,
         15 => list::<GetDomainInfo415>,
@@ -188,12 +188,12 @@ pub fn debug_keys(abi: Abi, keys: &[u8]) -> Call<()> {
 
 /// Where the first `most` CPUs are. CPUs that are not there have no core.
 ///
-/// Hypercall: `XEN_SYSCTL_cputopoinfo`. Fails with `ENOBUFS`: there are more than `most`.
+/// Hypercall: `XEN_SYSCTL_cputopoinfo`. Of more CPUs than `most` Xen tells the first ones, without a word about the others.
 #[must_use]
 pub fn cpu_topology(abi: Abi, most: usize) -> Call<Vec<CpuTopology>> {
     let argument = CpuTopoInfo { num_cpus: most as u32, _pad: 0, cputopo: 0 };
     let at = Place::Argument(PAYLOAD + offset_of!(CpuTopoInfo, cputopo));
-    let room = Buffer::room(at, most * size_of::<CpuTopo>());
+    let room = Buffer::room_for::<CpuTopo>(at, most);
     let decode = |reply: &Reply<'_>| {
         let known = |value, unknown| (value != unknown).then_some(value);
         reply
@@ -211,20 +211,32 @@ pub fn cpu_topology(abi: Abi, most: usize) -> Call<Vec<CpuTopology>> {
     }
 }
 
-/// The memory of the first `most` NUMA nodes.
+/// The memory of the first `most` NUMA nodes, and how far they are from each other.
 ///
-/// Hypercall: `XEN_SYSCTL_numainfo`. Fails with `ENOBUFS`: there are more than `most`.
+/// Hypercall: `XEN_SYSCTL_numainfo`. Of more nodes than `most` Xen tells the first ones, without a word about the others.
 #[must_use]
 pub fn node_memory(abi: Abi, most: usize) -> Call<Vec<NodeMemory>> {
     let argument = NumaInfo { num_nodes: most as u32, _pad: 0, meminfo: 0, distance: 0 };
-    let at = Place::Argument(PAYLOAD + offset_of!(NumaInfo, meminfo));
-    let room = Buffer::room(at, most * size_of::<MemInfo>());
+    let at = |field| Place::Argument(PAYLOAD + field);
+    let rooms = vec![
+        Buffer::room_for::<MemInfo>(at(offset_of!(NumaInfo, meminfo)), most),
+        Buffer::room_for::<u32>(at(offset_of!(NumaInfo, distance)), most.saturating_mul(most)),
+    ];
     let decode = |reply: &Reply<'_>| {
+        let count = payload::<NumaInfo>(reply).num_nodes as usize;
+        // A row of distances is as long as there are nodes in the answer.
+        let distances: Vec<u32> = reply.elements(1, count.saturating_mul(count)).collect();
+        let rows = distances.chunks(count.max(1)).map(<[u32]>::to_vec).chain(core::iter::repeat(Vec::new()));
         reply
-            .elements::<MemInfo>(0, payload::<NumaInfo>(reply).num_nodes as usize)
-            .map(|raw| NodeMemory { total: Bytes(raw.memsize), free: Bytes(raw.memfree) })
+            .elements::<MemInfo>(0, count)
+            .zip(rows)
+            .map(|(raw, distances)| NodeMemory {
+                total: Bytes(raw.memsize),
+                free: Bytes(raw.memfree),
+                distances,
+            })
             .collect()
     };
-    // SAFETY: Xen writes at most `num_nodes` elements, and no distances to a null address.
-    unsafe { linked("XEN_SYSCTL_numainfo", abi::XEN_SYSCTL_NUMAINFO, abi, &argument, vec![room], decode) }
+    // SAFETY: Xen writes at most `num_nodes` elements, and as many rows of at most as many distances.
+    unsafe { linked("XEN_SYSCTL_numainfo", abi::XEN_SYSCTL_NUMAINFO, abi, &argument, rooms, decode) }
 }

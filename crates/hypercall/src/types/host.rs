@@ -107,12 +107,14 @@ pub struct CpuTopology {
 }
 
 /// The memory of a NUMA node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeMemory {
     /// All of it.
     pub total: Bytes,
     /// What is free.
     pub free: Bytes,
+    /// How far it is from each node, as firmware tells: 10 is itself; `u32::MAX`: unknown.
+    pub distances: Vec<u32>,
 }
 
 /// Who compiled Xen, and with what.

@@ -52,6 +52,7 @@ impl<M: Door> Xen<M> {
     /// [`Partial`]: how many extents were done, in order, and why no more. `ENOMEM`: memory or the domain's
     /// limit is exhausted.
     pub fn populate(&self, dom: DomId, order: u32, extents: &[Gfn]) -> Result<(), Partial> {
+        let dom = self.another(dom);
         in_parts(extents, |part| self.run(memory::populate(dom, order, part)), "XENMEM_populate_physmap")
     }
 
@@ -62,11 +63,17 @@ impl<M: Door> Xen<M> {
     /// # Errors
     /// [`Partial`]: how many extents were done, in order, and why no more.
     pub fn depopulate(&self, dom: DomId, order: u32, extents: &[Gfn]) -> Result<(), Partial> {
+        let dom = self.another(dom);
         in_parts(
             extents,
             |part| self.run(memory::depopulate(dom, order, part)),
             "XENMEM_decrease_reservation",
         )
+    }
+
+    /// The domain, or none if it is ourselves: our own memory is not changed by safe calls.
+    fn another(&self, dom: DomId) -> DomId {
+        if dom == self.own_domain() { xen_abi::xen::DOMID_INVALID } else { dom }
     }
 
     /// The records of an HVM domain's state.

@@ -59,13 +59,12 @@ pub(super) unsafe fn handle(request: Request<'_>) -> Answer {
                 let keys: Vec<u8> = read_many(own.keys, own.nr_keys as usize)?;
                 state.debug_keys.extend(keys);
             }
+            // Xen fills what there is room for, and says so; only without a buffer it tells how many there are.
             abi::XEN_SYSCTL_CPUTOPOINFO => {
                 let mut own: CpuTopoInfo = payload(&arg);
-                let cpus = state.config.cpus;
+                let mut cpus = state.config.cpus;
                 if own.cputopo != 0 {
-                    if own.num_cpus < cpus {
-                        return Err(Errno::ENOBUFS);
-                    }
+                    cpus = cpus.min(own.num_cpus);
                     for cpu in 0..cpus {
                         write_nth(own.cputopo, cpu as usize, &CpuTopo { core: cpu, socket: 0, node: 0 })?;
                     }
@@ -75,17 +74,19 @@ pub(super) unsafe fn handle(request: Request<'_>) -> Answer {
             }
             abi::XEN_SYSCTL_NUMAINFO => {
                 let mut own: NumaInfo = payload(&arg);
-                if own.meminfo != 0 {
-                    if own.num_nodes < 1 {
-                        return Err(Errno::ENOBUFS);
-                    }
+                let has_buffer = own.meminfo != 0 || own.distance != 0;
+                let nodes = if has_buffer { own.num_nodes.min(1) } else { 1 };
+                if own.meminfo != 0 && nodes > 0 {
                     let memory = MemInfo {
                         memsize: state.config.memory.bytes().0,
                         memfree: xen_abi::Pages(state.free_pages()).bytes().0,
                     };
                     write_nth(own.meminfo, 0, &memory)?;
                 }
-                own.num_nodes = 1;
+                if own.distance != 0 && nodes > 0 {
+                    write_nth(own.distance, 0, &10u32)?;
+                }
+                own.num_nodes = nodes;
                 answer(&mut arg, &own);
             }
             _ => return Err(Errno::EOPNOTSUPP),
