@@ -2,6 +2,9 @@
 
 use alloc::collections::VecDeque;
 
+/// By how many bytes a log grows.
+const STEP: usize = 4096;
+
 /// A log that keeps the newest bytes, up to its limit.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
@@ -33,8 +36,8 @@ impl Log {
         self.bytes.drain(..excess);
         self.start += (excess + skipped) as u64;
         if self.bytes.capacity() < self.bytes.len() + kept.len() {
-            // Doubles, but not beyond what will ever be used.
-            let target = (self.bytes.capacity() * 2).max(self.bytes.len() + kept.len()).min(limit);
+            // In small steps, so that what counts as used (`len`) is what is used. Doubling would take up to twice that.
+            let target = (self.bytes.len() + kept.len()).next_multiple_of(STEP).min(limit);
             self.bytes.reserve_exact(target - self.bytes.len());
         }
         self.bytes.extend(kept);
@@ -64,6 +67,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn it_takes_hardly_more_memory_than_it_has_bytes() {
+        let mut log = Log::default();
+        for _ in 0..100 {
+            log.push(&[0; 512], 64 << 10);
+            assert!(log.bytes.capacity() <= log.len() + STEP, "{} for {}", log.bytes.capacity(), log.len());
+        }
+    }
 
     proptest! {
         #[test]
