@@ -33,6 +33,11 @@ constants! {
     /// Flag of an entry: mapped for writing.
     GTF_WRITING: u16 = 16;
 
+    /// Flag of a copy: the source is a grant.
+    GNTCOPY_SOURCE_GREF: u16 = 1;
+    /// Flag of a copy: the destination is a grant.
+    GNTCOPY_DEST_GREF: u16 = 2;
+
     /// Flag of a mapping: for devices.
     GNTMAP_DEVICE_MAP: u32 = 1;
     /// Flag of a mapping: for this domain's CPUs.
@@ -214,3 +219,43 @@ pub struct GetVersion {
     pub version: u32,
 }
 assert_layout!(GetVersion = "gnttab_get_version", 4.x 14 to 22, size 8, dom @ 0, pad @ 2, version @ 4);
+
+/// One end of a copy. C: `struct gnttab_copy_ptr`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct GrantCopyEnd {
+    /// In: the grant, or without the flag for it the frame.
+    pub u: u64,
+    /// In: the domain that grants, or ourselves.
+    pub domid: DomId,
+    /// In: the first byte in the page.
+    pub offset: u16,
+    /// Not used.
+    pub _pad: u32,
+}
+assert_layout!(
+    GrantCopyEnd = "gnttab_copy_ptr", 4.x 14 to 22, size 16,
+    u @ 0, domid @ 8, offset @ 10, _pad @ 12,
+);
+
+/// Argument of copy. C: `struct gnttab_copy`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct GrantCopy {
+    /// In: from where.
+    pub source: GrantCopyEnd,
+    /// In: to where.
+    pub dest: GrantCopyEnd,
+    /// In: bytes.
+    pub len: u16,
+    /// In: `GNTCOPY_...`.
+    pub flags: u16,
+    /// Out: done, or why not.
+    pub status: GrantStatus,
+    /// Not used.
+    pub _pad: u16,
+}
+assert_layout!(
+    GrantCopy = "gnttab_copy", 4.x 14 to 22, size 40,
+    source @ 0, dest @ 16, len @ 32, flags @ 34, status @ 36, _pad @ 38,
+);

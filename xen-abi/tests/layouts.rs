@@ -30,7 +30,8 @@ fn ours() -> Vec<Layout> {
             AllocUnbound, BindInterdomain, BindVirq, BindPirq, BindIpi, Close, Send, Status, BindVcpu,
             Unmask, Reset;
         xen_abi::grant_table =>
-            GrantEntryV1, MapGrantRef, UnmapGrantRef, SetupTable, QuerySize, SetVersion, GetVersion;
+            GrantCopy, GrantCopyEnd, GrantEntryV1, MapGrantRef, UnmapGrantRef, SetupTable, QuerySize,
+            SetVersion, GetVersion;
         xen_abi::memory =>
             MemoryReservation, AddToPhysmap, AddToPhysmapBatch, RemoveFromPhysmap, MemoryMap,
             ForeignMemoryMap, AcquireResource;

@@ -1,6 +1,6 @@
 //! What is written into which pages.
 
-mod stretch;
+mod windows;
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -8,7 +8,7 @@ use core::ops::Range;
 use image::{ReadAt, ReadError, Reader};
 use xen_abi::{Gfn, Pages};
 
-pub(crate) use stretch::{Stretch, Windows};
+pub(crate) use windows::Windows;
 
 use crate::layout::{PAGE, pages_of};
 
@@ -119,6 +119,23 @@ impl Filling {
         };
         let over = offset % block_size;
         if over.is_multiple_of(PAGE) && end - at > over { end - over } else { end }
+    }
+
+    /// Is the page at `at` known to be all zeroes, without looking at its bytes?
+    pub(crate) fn is_zero(&self, at: u64, images: &Images<'_>) -> bool {
+        let page = at..at + PAGE;
+        let first = self.pieces.partition_point(|piece| piece.at.end <= page.start);
+        self.pieces[first..].iter().take_while(|piece| piece.at.start < page.end).all(|piece| {
+            let part = piece.at.start.max(page.start)..piece.at.end.min(page.end);
+            let zero = |image: &Reader<'_>, offset| image.is_zero(offset, part.end - part.start);
+            match piece.source.skip(part.start - piece.at.start) {
+                Source::Kernel { offset } => zero(&images.kernel, offset),
+                Source::Ramdisk { offset } => {
+                    images.ramdisk.as_ref().is_some_and(|image| zero(image, offset))
+                }
+                Source::Block { .. } | Source::IdentPt { .. } => false,
+            }
+        })
     }
 
     /// Writes all that belongs at `at` into `out`, and zeroes where nothing does.

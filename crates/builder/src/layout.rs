@@ -19,6 +19,8 @@ const LEGACY_END: u64 = 1 << 20;
 
 /// The special pages, reserved in the memory map. The same frames as libxc's, of which a PVH guest needs three.
 const SPECIAL: Range<u64> = 0xfeff_8000..0xff00_0000;
+/// Where the guest's grant table appears while it is being built.
+pub(crate) const GRANTS: Gfn = Gfn(0xfeff8);
 /// The xenstore ring.
 pub(crate) const STORE: Gfn = Gfn(0xfeffc);
 /// Identity page tables.

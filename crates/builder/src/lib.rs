@@ -3,8 +3,8 @@
 //! * [`Plan::new`] decides everything, without Xen: the memory map, what lies where, ACPI tables, the start info, the
 //!   state of the first vCPU. Every refusal comes from here, before a domain exists.
 //! * [`build`] carries a plan out on a [`NewDomain`](hypercall::NewDomain), in few exits: what goes before the
-//!   memory is written travels in one multicall, what goes after it in another, and only frames that are written
-//!   are mapped, many at once.
+//!   memory is written travels in one multicall, what goes after it in another. Only frames that are written are
+//!   touched: few are mapped, many are copied into by Xen.
 //!
 //! ```text
 //! 0 ........ kernel ........ ramdisk | boot block | (hole) .. special pages .. 4 GiB .. more memory

@@ -75,6 +75,11 @@ fn no_room() -> XenError {
 }
 
 impl<M: Door + Aperture> ClaimedMemory<'_, M> {
+    /// The frame of the first page; the others follow.
+    pub(crate) fn first(&self) -> Gfn {
+        self.first
+    }
+
     /// Populates the first `pages` of what is lent. On failure what is done stays for `drop` to undo.
     fn populate(&mut self, pages: usize) -> Result<(), XenError> {
         let end = self.first.offset(pages as u64);

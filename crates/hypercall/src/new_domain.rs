@@ -1,10 +1,14 @@
 //! A domain that is being built.
 
+mod copier;
+
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use xen_abi::{DomId, Errno, Gfn};
+
+pub use copier::PageCopier;
 
 use crate::mapping::Mapping;
 use crate::{Aperture, CreateDomain, Door, Xen, XenError, calls};

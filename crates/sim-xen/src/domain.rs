@@ -40,6 +40,8 @@ pub(crate) struct Domain {
     pub(crate) weight: SchedCredit2,
     pub(crate) max_grant_frames: u32,
     pub(crate) grant_version: u32,
+    /// Its grant table's first frame, once somebody has asked for it.
+    pub(crate) grant_table: Option<Mfn>,
     /// Has it ever been let run?
     pub(crate) started: bool,
 }
@@ -49,6 +51,12 @@ pub(crate) struct Domain {
 pub(crate) enum Frame {
     /// Its own memory.
     Own {
+        mfn: Mfn,
+        /// How often others have it mapped.
+        mapped: u32,
+    },
+    /// Its grant table's first frame.
+    Grants {
         mfn: Mfn,
         /// How often others have it mapped.
         mapped: u32,

@@ -88,6 +88,7 @@ impl State {
             weight: SchedCredit2 { weight: 256, cap: 0 },
             max_grant_frames: 64,
             grant_version: 1,
+            grant_table: None,
             started: true,
         };
         State {
@@ -138,7 +139,7 @@ impl State {
     /// The machine frame behind a guest frame of a domain's own memory.
     pub(crate) fn machine_frame(&mut self, id: DomId, gfn: Gfn) -> Option<Mfn> {
         match self.domain(id).ok()?.memory.get(&gfn)? {
-            Frame::Own { mfn, .. } => Some(*mfn),
+            Frame::Own { mfn, .. } | Frame::Grants { mfn, .. } => Some(*mfn),
             Frame::Foreign(..) | Frame::Special => None,
         }
     }
@@ -178,15 +179,18 @@ impl State {
         let Some(domain) = self.domains.get_mut(&id).filter(|domain| domain.dying) else { return };
         let mut freed: Vec<Mfn> = Vec::new();
         domain.memory.retain(|_, frame| match frame {
-            Frame::Own { mapped: 1.., .. } => true,
+            Frame::Own { mapped: 1.., .. } | Frame::Grants { mapped: 1.., .. } => true,
             Frame::Own { mfn, .. } => {
                 freed.push(*mfn);
                 false
             }
-            Frame::Foreign(..) | Frame::Special => false,
+            Frame::Foreign(..) | Frame::Grants { .. } | Frame::Special => false,
         });
         domain.pages -= freed.len() as u64;
         let gone = domain.memory.is_empty();
+        if gone {
+            freed.extend(domain.grant_table.take());
+        }
         for (first, count) in runs(freed) {
             self.arena.scrub(first, count);
             self.arena.free(first, count);

@@ -3,11 +3,14 @@
 //! Every operation has two answers: the hypercall's own, and a status for each element.
 
 use alloc::vec;
+use alloc::vec::Vec;
 
 use xen_abi::grant_table::{
-    self as abi, GetVersion, GrantStatus, MapGrantRef, QuerySize, SetVersion, UnmapGrantRef,
+    self as abi, GetVersion, GrantCopy, GrantCopyEnd, GrantStatus, MapGrantRef, QuerySize, SetVersion,
+    UnmapGrantRef,
 };
-use xen_abi::{DomId, Gfn, GrantRef};
+use xen_abi::xen::DOMID_SELF;
+use xen_abi::{DomId, Gfn, GrantRef, PAGE_SIZE};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
 use crate::Nr;
@@ -109,6 +112,36 @@ pub unsafe fn unmap(handle: Handle, at: Gfn) -> Call<Result<(), GrantStatus>> {
     unsafe {
         one("GNTTABOP_unmap_grant_ref", abi::GNTTABOP_UNMAP_GRANT_REF, &argument, |reply| {
             checked(element::<UnmapGrantRef>(reply).status, ())
+        })
+    }
+}
+
+/// Copies whole pages: what is at each of these frames of ours to the page that `dom` granted us. Answers each
+/// one's status.
+///
+/// Hypercall: `GNTTABOP_copy`.
+#[must_use]
+pub fn copy_pages(dom: DomId, pages: &[(Gfn, GrantRef)]) -> Call<Vec<GrantStatus>> {
+    let end = |u: u64, domid: DomId| GrantCopyEnd { u, domid, offset: 0, _pad: 0 };
+    let copies: Vec<GrantCopy> = pages
+        .iter()
+        .map(|&(from, to)| GrantCopy {
+            source: end(from.0, DOMID_SELF),
+            dest: end(u64::from(to.0), dom),
+            len: PAGE_SIZE as u16,
+            flags: abi::GNTCOPY_DEST_GREF,
+            // A copy that Xen did not get to must not pass for done.
+            status: GrantStatus::GENERAL_ERROR,
+            _pad: 0,
+        })
+        .collect();
+    let registers = [u64::from(abi::GNTTABOP_COPY), 0, copies.len() as u64, 0, 0];
+    let copies = Buffer::of(Place::Register(1), copies.as_slice());
+    // SAFETY: Xen writes nothing of ours but each copy's status, and there are as many as the register says.
+    unsafe {
+        Call::plain("GNTTABOP_copy", Nr::GRANT_TABLE_OP, registers, vec![copies], |reply| {
+            let count = reply.buffer(0).len() / size_of::<GrantCopy>();
+            reply.elements::<GrantCopy>(0, count).map(|copy| copy.status).collect()
         })
     }
 }

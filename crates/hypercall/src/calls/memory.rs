@@ -221,6 +221,28 @@ pub unsafe fn map_shared_info(at: Gfn) -> Call<()> {
     ADD.call(argument, nothing)
 }
 
+/// Makes a frame of another domain's grant table appear at a frame of that domain.
+///
+/// Hypercall: `XENMEM_add_to_physmap`, `XENMAPSPACE_grant_table`. Fails with `EINVAL`: the table may not have so
+/// many frames; `ESRCH`; `EPERM`.
+#[must_use]
+pub fn add_grant_frame(dom: DomId, index: u64, at: Gfn) -> Call<()> {
+    let domid = refuse_self(dom);
+    ADD.call(
+        AddToPhysmap { domid, size: 0, space: abi::XENMAPSPACE_GRANT_TABLE, idx: index, gpfn: at },
+        nothing,
+    )
+}
+
+/// Removes what is at a frame of another domain.
+///
+/// Hypercall: `XENMEM_remove_from_physmap`. Fails with `ENOENT`: nothing is there; `ESRCH`; `EPERM`.
+#[must_use]
+pub fn remove_from(dom: DomId, at: Gfn) -> Call<()> {
+    let domid = refuse_self(dom);
+    REMOVE.call(RemoveFromPhysmap { domid, _pad: [0; 3], gpfn: at }, nothing)
+}
+
 /// Removes what is at a frame of ours.
 ///
 /// Hypercall: `XENMEM_remove_from_physmap`.

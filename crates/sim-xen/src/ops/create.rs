@@ -162,6 +162,7 @@ impl State {
             weight: SchedCredit2 { weight: 256, cap: 0 },
             max_grant_frames: wish.max_grant_frames,
             grant_version: 1,
+            grant_table: None,
             started: false,
         };
         self.domains.insert(id, domain);

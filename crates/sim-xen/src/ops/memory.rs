@@ -172,8 +172,29 @@ fn add(request: &mut Request<'_>, arg: AddToPhysmap) -> Answer {
             state.living(arg.domid)?.memory.insert(arg.gpfn, Frame::Special);
             Ok(0)
         }
+        abi::XENMAPSPACE_GRANT_TABLE => add_grants(state, &arg),
         _ => Err(Errno::EOPNOTSUPP),
     }
+}
+
+/// Makes a domain's grant table appear in its memory. Only the first frame is simulated.
+fn add_grants(state: &mut State, arg: &AddToPhysmap) -> Answer {
+    if arg.idx != 0 || state.own_if_self(arg.domid) == US {
+        return Err(Errno::EINVAL);
+    }
+    let mfn = match state.living(arg.domid)?.grant_table {
+        Some(mfn) => mfn,
+        None => {
+            let mfn = state.arena.allocate(1).ok_or(Errno::ENOMEM)?;
+            state.arena.scrub(mfn, 1);
+            mfn
+        }
+    };
+    let domain = state.living(arg.domid)?;
+    domain.grant_table = Some(mfn);
+    let old = domain.memory.insert(arg.gpfn, Frame::Grants { mfn, mapped: 0 });
+    assert!(old.is_none(), "{:?} of d{} is in use already", arg.gpfn, arg.domid);
+    Ok(0)
 }
 
 /// # Safety
@@ -219,7 +240,10 @@ fn add_foreign(state: &mut State, dom: DomId, page: Gfn, at: Gfn) -> Result<Mfn,
     if domain.dying {
         return Err(Errno::EINVAL);
     }
-    let Some(Frame::Own { mfn, mapped }) = domain.memory.get_mut(&page) else { return Err(Errno::EINVAL) };
+    let Some(Frame::Own { mfn, mapped } | Frame::Grants { mfn, mapped }) = domain.memory.get_mut(&page)
+    else {
+        return Err(Errno::EINVAL);
+    };
     *mapped += 1;
     let mfn = *mfn;
     let own = &mut state.domain(US)?.memory;
@@ -244,16 +268,19 @@ fn remove(state: &mut State, window: &Window, dom: DomId, at: Gfn) -> Result<(),
     let memory = &mut state.domain(dom)?.memory;
     match memory.get(&at).copied() {
         None => return Err(Errno::ENOENT),
-        Some(Frame::Special) => {
+        Some(Frame::Special | Frame::Grants { mapped: 0, .. }) => {
             memory.remove(&at);
         }
+        // In Xen the frame goes and the mapping stays. Here the frame stays too, to know what is mapped.
+        Some(Frame::Grants { .. }) => {}
         // The page stays the domain's, out of its reach: memory is lost until the domain ends. Nobody means
         // to do that, so a test shall see it.
         Some(Frame::Own { .. }) => panic!("{at:?} of d{dom} is its own memory"),
         Some(Frame::Foreign(owner, page)) => {
             memory.remove(&at);
             if let Ok(domain) = state.domain(owner)
-                && let Some(Frame::Own { mapped, .. }) = domain.memory.get_mut(&page)
+                && let Some(Frame::Own { mapped, .. } | Frame::Grants { mapped, .. }) =
+                    domain.memory.get_mut(&page)
             {
                 *mapped -= 1;
             }

@@ -53,6 +53,7 @@ pub(crate) unsafe fn of(nr: Nr, args: [u64; 5]) -> &'static str {
         Nr::GRANT_TABLE_OP => names!(command;
             grant_table::GNTTABOP_MAP_GRANT_REF => "GNTTABOP_map_grant_ref",
             grant_table::GNTTABOP_UNMAP_GRANT_REF => "GNTTABOP_unmap_grant_ref",
+            grant_table::GNTTABOP_COPY => "GNTTABOP_copy",
             grant_table::GNTTABOP_QUERY_SIZE => "GNTTABOP_query_size",
             grant_table::GNTTABOP_SET_VERSION => "GNTTABOP_set_version",
             grant_table::GNTTABOP_GET_VERSION => "GNTTABOP_get_version",

@@ -6,13 +6,6 @@ use core::ops::Range;
 use super::Filling;
 use crate::layout::PAGE;
 
-/// Pages in a row, in the guest and in the window.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stretch {
-    /// In the guest, in bytes.
-    pub(crate) at: Range<u64>,
-}
-
 /// The windows of a [`Filling`], in order.
 pub(crate) struct Windows<'a> {
     filling: &'a Filling,
@@ -32,22 +25,23 @@ impl<'a> Windows<'a> {
 }
 
 impl Iterator for Windows<'_> {
-    type Item = Vec<Stretch>;
+    /// Whole pages of the guest, in bytes; one after the other in the window.
+    type Item = Vec<Range<u64>>;
 
-    fn next(&mut self) -> Option<Vec<Stretch>> {
+    fn next(&mut self) -> Option<Self::Item> {
         let mut window = Vec::new();
         let mut room = self.pages * PAGE;
         while let Some(stretch) = self.filling.stretches.get(self.index) {
             let end = stretch.end.min(self.at + room);
             if end == stretch.end {
-                window.push(Stretch { at: self.at..end });
+                window.push(self.at..end);
                 room -= end - self.at;
                 self.index += 1;
                 self.at = self.filling.stretches.get(self.index).map_or(0, |next| next.start);
             } else {
                 let end = self.filling.cut(self.at, end, self.block_size);
                 if end > self.at {
-                    window.push(Stretch { at: self.at..end });
+                    window.push(self.at..end);
                     self.at = end;
                 }
                 break;
@@ -63,9 +57,7 @@ mod tests {
     use super::*;
 
     fn windows(filling: &Filling, pages: u64) -> Vec<Vec<Range<u64>>> {
-        Windows::new(filling, pages, 0x1_0000)
-            .map(|window| window.into_iter().map(|stretch| stretch.at).collect())
-            .collect()
+        Windows::new(filling, pages, 0x1_0000).collect()
     }
 
     #[test]
