@@ -59,7 +59,9 @@ pub enum ConnectError {
     #[error("several labs are up ({}): choose one with --connect lab:NAME or HOSTCTL_CONNECT", .0.join(", "))]
     Several(Vec<String>),
     /// The name of a lab has letters that it may not have.
-    #[error("'{0}' is no name for a lab: letters, digits, '-', '_' and '.' are, at most 40 of them")]
+    #[error(
+        "'{0}' is no name for a lab: up to 40 letters, digits, '_', '-' and '.' are, the last two not at its start"
+    )]
     BadLabName(String),
 }
 

@@ -18,13 +18,13 @@ use crate::dirs;
 pub struct LabName(String);
 
 impl LabName {
-    /// Checks a name: letters, digits, `-`, `_` and `.`, not at its start; 40 at most, since sockets' paths are short.
+    /// Checks a name: letters, digits, `_`, and, not at its start, `-` and `.`; 40 at most, since sockets' paths are short.
     ///
     /// # Errors
     /// [`ConnectError::BadLabName`].
     pub fn parse(text: &str) -> Result<LabName, ConnectError> {
         let fits = (1..=40).contains(&text.len())
-            && !text.starts_with('.')
+            && !text.starts_with(['.', '-'])
             && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         if fits { Ok(LabName(text.into())) } else { Err(ConnectError::BadLabName(text.into())) }
     }
@@ -167,7 +167,12 @@ impl LabDir {
     }
 
     /// What is known of the lab; `None` if there is none, or it never got that far.
+    ///
+    /// Its processes will be killed and its sockets trusted, so a record that another user could have written is none.
     pub fn record(&self) -> Option<Record> {
+        if !dirs::is_runtime_own() {
+            return None;
+        }
         read_json(&self.file("lab.json"))
     }
 
@@ -260,7 +265,7 @@ mod tests {
         for good in ["default", "a", "ci-3.x_1"] {
             assert!(LabName::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", ".", "..", ".x", "a/b", "a b", "a,b", &"x".repeat(41)] {
+        for bad in ["", ".", "..", ".x", "-x", "a/b", "a b", "a,b", &"x".repeat(41)] {
             assert!(LabName::parse(bad).is_err(), "{bad}");
         }
     }
