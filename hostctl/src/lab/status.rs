@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use proto::endpoints::Hello;
 use serde_json::{Value, json};
 
 use super::dir::{LabDir, LabName, Record};
@@ -93,10 +94,12 @@ fn describe(dir: &LabDir, record: &Record, is_running: bool) -> Value {
     })
 }
 
+/// What the control domain says of itself now. The broker's welcome would be as old as the broker, and the control domain
+/// may be silent since.
 fn greeting(dir: &LabDir) -> Option<proto::host::Greeting> {
-    let options = Options { connect: None, timeout: None, verbose: false };
+    let options = Options { connect: None, timeout: Some(PATIENCE), verbose: false };
     let mut client = Client::to(Line::Lab(dir.name().clone()), &options, PATIENCE).ok()?;
-    client.welcome().ok().map(|welcome| welcome.greeting.clone())
+    client.call::<Hello>(&()).ok()
 }
 
 fn print(status: &Value, out: &mut Output) -> Result<()> {

@@ -72,6 +72,9 @@ impl Up {
     /// # Errors
     /// Something is missing, the lab is up already, or its control domain does not answer; nothing is left of it.
     pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
+        if self.name.is_temporary() {
+            bail!("labs called 'run-...' belong to 'lab run', which removes them; choose another --name");
+        }
         let lab = Lab::start(&self.name, &self.parts, None, options)?;
         let (seconds, greeting) = (lab.seconds, lab.greeting.clone());
         lab.keep();
