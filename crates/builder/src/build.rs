@@ -79,7 +79,7 @@ impl From<Unreadable> for BuildError {
 /// that building a large guest holds up nobody. Dropping the future leaves the domain half built, nothing mapped, and
 /// no port open but the domain's own.
 ///
-/// Exits, where memory comes in large pieces: 4 if no more than 512 pages are written; else 11 or 12, and one for each
+/// Exits, where memory comes in large pieces: 4 if no more than 64 pages are written; else 11 to 13, and one for each
 /// 512 pages.
 ///
 /// # Errors

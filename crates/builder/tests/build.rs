@@ -232,6 +232,19 @@ fn the_smallest_guest_costs_five_exits() {
 }
 
 #[test]
+fn a_guest_of_two_mebibytes_costs_at_most_sixteen_exits() {
+    let sim = SimXen::default();
+    let xen = Xen::probe(&sim).unwrap();
+    let mut recipe = Recipe::smallest();
+    recipe.loads[0] = Load { address: MIB, bytes: pattern(MIB, 1), memory_size: 2 * MIB - 0x4000 };
+    sim.reset_counts();
+    let (id, built, _) = recipe.build(&xen).unwrap();
+    assert!(sim.exits() <= 16, "{} exits: {:?}", sim.exits(), sim.counts());
+    check_memory(&sim, id, &recipe);
+    check_services(&sim, id, &built);
+}
+
+#[test]
 fn a_large_guest_costs_an_exit_for_every_two_mebibytes_and_pauses_between() {
     let sim = SimXen::default();
     let xen = Xen::probe(&sim).unwrap();

@@ -14,12 +14,13 @@ use super::BuildError;
 use crate::fill::{Filling, Images, Windows, frames};
 use crate::layout::{GRANTS, PAGE};
 
+/// Up to so many pages are mapped. Preparing for copies takes about ten exits, and each page that is copied saves
+/// about one.
+const FEW: u64 = 64;
 /// Pages that are written at one time: 2 MiB.
 const WINDOW: u64 = 512;
 /// Bytes that are written before others may run.
 const STEP: u64 = 1 << 20;
-/// Which page of the copier's is all zeroes: the one behind the window.
-const ZERO: usize = WINDOW as usize;
 
 /// Writes all pages that are to be written.
 pub(super) async fn all<M: Door + Aperture>(
@@ -28,8 +29,9 @@ pub(super) async fn all<M: Door + Aperture>(
     images: &mut Images<'_>,
     breathe: &mut impl AsyncFnMut(),
 ) -> Result<(), BuildError> {
-    if filling.pages().0 > WINDOW
-        && let Ok(mut copier) = domain.copier(GRANTS, Pages(WINDOW + 1))
+    let window = filling.pages().0.min(WINDOW);
+    if window > FEW
+        && let Ok(mut copier) = domain.copier(GRANTS, Pages(window + 1))
     {
         return by_copying(&mut copier, filling, images, breathe).await;
     }
@@ -69,7 +71,9 @@ async fn by_copying<M: Door + Aperture>(
     images: &mut Images<'_>,
     breathe: &mut impl AsyncFnMut(),
 ) -> Result<(), BuildError> {
-    copier.staging()[ZERO * PAGE as usize..].fill(0);
+    // The page behind the window is the one that is all zeroes.
+    let zero = copier.staging().len() / PAGE as usize - 1;
+    copier.staging()[zero * PAGE as usize..].fill(0);
     for window in windows(filling, images) {
         let mut copies: Vec<(usize, Gfn)> = Vec::with_capacity(WINDOW as usize);
         let mut next = 0;
@@ -77,7 +81,7 @@ async fn by_copying<M: Door + Aperture>(
             for run in runs(filling, images, &part) {
                 let run = match run {
                     Run::Zero(pages) => {
-                        copies.extend(frames(&pages).map(|frame| (ZERO, frame)));
+                        copies.extend(frames(&pages).map(|frame| (zero, frame)));
                         continue;
                     }
                     Run::Bytes(pages) => pages,
