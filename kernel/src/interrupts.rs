@@ -50,20 +50,36 @@ global_asm!(
     "push rax",
     "mov rax, [UPCALL_PENDING]",
     "mov byte ptr [rax], 0",
-    "pop rax",
-    "iretq",
+    "jmp skip_halt",
     ".globl uart_entry",
     "uart_entry:",
     "push rax",
     "mov byte ptr [UART_FIRED], 1",
     "mov eax, 0xfee000b0", // the local APIC's end-of-interrupt register
     "mov dword ptr [rax], 0",
-    "pop rax",
-    "iretq",
+    "jmp skip_halt",
     // Nothing happened, and there is nothing to acknowledge.
     ".globl spurious_entry",
     "spurious_entry:",
     "iretq",
+    // `sti` holds interrupts off until `hlt` has begun, but not where that is lost on the way through a hypervisor: QEMU's
+    // emulation under Xen lets an interrupt in between the two when another one came at that moment. We would halt with
+    // its news unread, and Xen would never tell of it again. So who interrupts before the `hlt` returns behind it.
+    "skip_halt:",
+    "lea rax, [rip + halt]",
+    "cmp [rsp + 8], rax",
+    "jne 2f",
+    "inc qword ptr [rsp + 8]", // `hlt` is one byte
+    "2:",
+    "pop rax",
+    "iretq",
+    ".globl halt_until_interrupt",
+    "halt_until_interrupt:",
+    "sti",
+    "halt:",
+    "hlt",
+    "cli",
+    "ret",
 );
 
 // One entry an exception: pushes a zero where the processor pushes no error code, then the vector.
@@ -108,6 +124,7 @@ unsafe extern "C" {
     fn upcall_entry();
     fn uart_entry();
     fn spurious_entry();
+    fn halt_until_interrupt();
     static exception_table: [u64; 32];
 }
 
@@ -202,7 +219,7 @@ pub fn let_in() {
 
 /// Halts until an interrupt has been handled. Returns with interrupts off.
 pub fn wait() {
-    // SAFETY: `sti` takes effect after the next instruction, so no interrupt gets lost between the two.
-    // The handlers touch nothing but the two statics above (which is why memory is clobbered).
-    unsafe { asm!("sti", "hlt", "cli", options(nostack)) };
+    // SAFETY: no interrupt gets lost between `sti` and `hlt` (see `skip_halt`). The handlers touch nothing but the two
+    // statics above, and the code is a plain function to the compiler.
+    unsafe { halt_until_interrupt() };
 }
