@@ -49,15 +49,18 @@ fn killed_creates(machine: &Machine) -> Result<()> {
 
 fn killed_broker(machine: &Machine) -> Result<()> {
     machine.create("obey", &artifacts::guest("obey")?, &["memory=4"])?;
-    let mut console = machine.console("obey")?;
-    console.wait_for("ready", PATIENCE)?;
-    let waiting = machine.start_xm(&["console", "obey"])?;
+    let mut consoles = [machine.console("obey")?, machine.console("obey")?];
+    for console in &mut consoles {
+        console.wait_for("ready", PATIENCE)?;
+    }
     for broker in brokers(machine)? {
         kill_process(broker, Signal::KILL)?;
     }
     // Those who were talking through it learn it, and do not hang.
-    console.finish(PATIENCE)?;
-    waiting.finish(PATIENCE)?;
+    for console in consoles {
+        let done = console.finish(PATIENCE)?.with_code(1)?;
+        ensure!(done.stderr.starts_with("Error: "), "{done:#}");
+    }
     // The guest did not notice.
     let mut console = machine.console("obey")?;
     console.type_line("echo alive")?;

@@ -23,6 +23,7 @@ fn dialogue(machine: &Machine) -> Result<()> {
     // The answer is not what was typed, so an echo does not pass for it.
     console.type_line("echo $((6 * 7)) is the answer")?;
     console.wait_for("42 is the answer", PATIENCE)?;
+    console.wait_for(ramdisk::PROMPT, PATIENCE)?;
     console.type_line("grep -c ^processor /proc/cpuinfo")?;
     let cpus = console.wait_for(ramdisk::PROMPT, PATIENCE)?;
     ensure!(cpus.lines().any(|line| line.trim() == "2"), "{cpus}");
