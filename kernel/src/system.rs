@@ -5,6 +5,8 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 
 use console::{Consoles, Limits, SharedConsoles};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::semaphore::FairSemaphore;
 use hypercall::{Aperture, Xen, calls};
 use link::{BootId, Config, Link, Micros};
 use toolstack::About;
@@ -24,8 +26,11 @@ use crate::machine::Machine;
 use crate::platform::{KernelPlatform, Toolstack};
 use crate::random;
 use crate::shared_info::SharedInfo;
-use crate::tasks::rpc::Calls;
+use crate::tasks::rpc::{Calls, MOST_CALLS};
 use crate::tasks::upload::Uploads;
+
+/// Domains that are built at the same time: one that unpacks a large kernel leaves room for small ones beside it.
+const BUILDS: usize = 4;
 
 /// Guests' output takes an eighth of the heap at most.
 const CONSOLE_LIMITS: Limits = Limits { log: 64 << 10, total: 1 << 20, input: 4 << 10, dead: 16 };
@@ -42,6 +47,8 @@ pub struct System {
     pub consoles: &'static SharedConsoles,
     /// Domains and images.
     pub toolstack: Toolstack,
+    /// Turns to build a domain.
+    pub builds: FairSemaphore<NoopRawMutex, MOST_CALLS>,
     /// Images on their way in.
     pub uploads: Uploads,
     /// The link to hostctl.
@@ -91,6 +98,7 @@ impl System {
             clock,
             consoles,
             toolstack,
+            builds: FairSemaphore::new(BUILDS),
             uploads: Uploads::default(),
         }))
     }

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use console::Start;
+use embassy_sync::semaphore::Semaphore;
 use link::{Channel, StreamError};
 use proto::console::{ConsoleOpen, ConsoleOpened};
 use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
@@ -80,7 +81,11 @@ async fn find(system: &'static System, domain: DomainRef) -> Result<DomainInfo, 
     system.toolstack.find(&domain)
 }
 
+/// Builds a few domains at a time, in the order of asking: each build takes room on the heap to unpack in, and one
+/// vCPU builds no faster by doing more at once.
 async fn create(system: &'static System, request: CreateRequest) -> Result<Created, CreateError> {
+    // `Err` is for a queue that is full; as many calls as run side by side fit into it.
+    let _turn = system.builds.acquire(1).await.map_err(|_| CreateError::OutOfHeap)?;
     system.toolstack.create(request).await
 }
 

@@ -15,7 +15,7 @@ use crate::system::System;
 use crate::tasks::calls;
 
 /// Calls that may run side by side.
-const RUNNING: usize = 64;
+pub const MOST_CALLS: usize = 64;
 /// Answered calls that are remembered by id.
 const REMEMBERED: usize = 256;
 /// Bytes of answers that are kept.
@@ -37,7 +37,7 @@ impl Calls {
     /// None yet.
     pub fn new() -> Self {
         Self {
-            replies: RefCell::new(ReplyCache::new(RUNNING, REMEMBERED, KEPT)),
+            replies: RefCell::new(ReplyCache::new(MOST_CALLS, REMEMBERED, KEPT)),
             waits: RefCell::default(),
             answers: RefCell::default(),
         }
