@@ -8,9 +8,14 @@ use anyhow::{Result, ensure};
 use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE};
 use qemu_tests::{Boot, Machine, artifacts, ramdisk};
 
+/// A life of a guest of several vCPUs may cost so much for good, in KiB: pages that Xen counts neither as free nor as anybody's.
+/// Measured on both Xens with `create -p` and `destroy` alone: twenty lives of four vCPUs cost 8 to 24 KiB, twenty of two
+/// 4 to 24 (the first ones most), any number of one nothing. Our own domain stays as large as it was.
+const LOST_KIB: u64 = 8;
+
 fn main() -> ExitCode {
     let all: &[suite::Promise] = &[("Linux answers what is typed into its console", dialogue)];
-    suite::main(&[(Boot::PLAIN, all), (Boot::OTHER, all)])
+    suite::main_allowing(LOST_KIB, &[(Boot::PLAIN, all), (Boot::OTHER, all)])
 }
 
 fn dialogue(machine: &Machine) -> Result<()> {
