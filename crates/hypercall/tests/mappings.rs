@@ -44,6 +44,24 @@ fn what_is_written_into_a_mapping_is_in_the_guest() {
 }
 
 #[test]
+fn a_page_that_is_mapped_is_not_copied_to() {
+    on_every_release(|sim, xen| {
+        let domain = furnished(xen);
+        let mut copier = domain.copier(Gfn(100), Pages(2)).unwrap();
+        copier.staging().fill(0x77);
+        let first = domain.map(&[Gfn(3)]).unwrap();
+        let copies = [(0, Gfn(2)), (1, Gfn(3))];
+        assert_eq!(copier.copy(&copies).err().map(|error| error.errno), Some(Errno::EBUSY));
+        assert_eq!(sim.count("GNTTABOP_copy"), 0, "not even the page that is not mapped");
+        drop(first);
+        copier.copy(&copies).unwrap();
+        assert!(sim.guest(domain.id()).bytes(GuestPhys(2 * 4096), 2 * 4096).iter().all(|&byte| byte == 0x77));
+        // The grant table itself is mapped as long as the copier lives.
+        assert_eq!(copier.copy(&[(0, Gfn(100))]).err().map(|error| error.errno), Some(Errno::EBUSY));
+    });
+}
+
+#[test]
 fn a_page_is_mapped_as_plain_bytes_only_once() {
     on_every_release(|_, xen| {
         let domain = furnished(xen);

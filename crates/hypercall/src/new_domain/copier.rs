@@ -63,7 +63,7 @@ impl<M: Door + Aperture> PageCopier<'_, '_, M> {
     /// Hypercall: `GNTTABOP_copy`.
     ///
     /// # Errors
-    /// `EINVAL`: there is no such staging page. `EIO`: Xen did not copy a page; the domain has no memory there. What
+    /// `EINVAL`: there is no such staging page. `EBUSY`: a page is mapped, so that its bytes may be borrowed. `EIO`: Xen did not copy a page; the domain has no memory there. What
     /// was copied then is undefined.
     pub fn copy(&mut self, pages: &[(usize, Gfn)]) -> Result<(), XenError> {
         pages.chunks(GRANTS).try_for_each(|some| self.copy_some(some))
@@ -71,6 +71,10 @@ impl<M: Door + Aperture> PageCopier<'_, '_, M> {
 
     fn copy_some(&mut self, pages: &[(usize, Gfn)]) -> Result<(), XenError> {
         let failed = |errno| XenError { op: "GNTTABOP_copy", errno };
+        let mapped = self.domain.mapped.borrow();
+        if pages.iter().any(|(_, to)| mapped.contains(to)) {
+            return Err(failed(Errno::EBUSY));
+        }
         let own = self.domain.xen.own_domain();
         let mut entries: Vec<GrantEntryV1> = Vec::with_capacity(pages.len());
         let mut copies: Vec<(Gfn, GrantRef)> = Vec::with_capacity(pages.len());
