@@ -62,9 +62,9 @@ global_asm!(
     ".globl spurious_entry",
     "spurious_entry:",
     "iretq",
-    // `sti` holds interrupts off until `hlt` has begun, but not where that is lost on the way through a hypervisor: QEMU's
-    // emulation under Xen lets an interrupt in between the two when another one came at that moment. We would halt with
-    // its news unread, and Xen would never tell of it again. So who interrupts before the `hlt` returns behind it.
+    // `sti` holds interrupts off until `hlt` has begun. That promise is lost somewhere below us (it seems that QEMU's
+    // emulation under Xen lets an interrupt in between the two when another one came at that moment): we would halt
+    // with its news unread, and Xen would never tell of it again. So who interrupts before the `hlt` returns behind it.
     "skip_halt:",
     "lea rax, [rip + halt]",
     "cmp [rsp + 8], rax",
