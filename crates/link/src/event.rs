@@ -138,8 +138,6 @@ pub enum Violation {
     NotOpen(Channel),
     /// A stream opened twice.
     OpenedTwice(Channel),
-    /// More resets of unknown streams than could be answered.
-    ResetFlood,
 }
 
 impl fmt::Display for Violation {
@@ -153,7 +151,6 @@ impl fmt::Display for Violation {
             Self::MessageOrder => f.write_str("parts of messages out of order"),
             Self::NotOpen(channel) => write!(f, "data on channel {}, which is not open", channel.get()),
             Self::OpenedTwice(channel) => write!(f, "channel {} opened twice", channel.get()),
-            Self::ResetFlood => f.write_str("too many resets of unknown channels"),
         }
     }
 }

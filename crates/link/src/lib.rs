@@ -33,6 +33,7 @@
 
 extern crate alloc;
 
+mod channel_set;
 mod config;
 mod encoding;
 mod event;

@@ -91,7 +91,7 @@ impl Session {
             Record::End(channel) => self.streams.peer_ended(channel, events)?,
             Record::Open(channel, credit) => self.streams.peer_opened(channel, credit)?,
             Record::Credit(channel, more) => self.streams.granted(channel, more)?,
-            Record::Reset(channel) => self.streams.reset_came(channel, events)?,
+            Record::Reset(channel) => self.streams.reset_came(channel, events),
         }
         Ok(())
     }

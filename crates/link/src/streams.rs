@@ -1,23 +1,32 @@
 //! All streams of a session: a bounded table, served in turn.
+//!
+//! # Resets
+//!
+//! Each end says `Reset` once of a stream that is thrown away: the one as a wish, the other as the answer, or both at
+//! once. Then its number is free. So a reset of a stream that we do not know is answered: the peer's may have crossed
+//! our end. But one of a stream that we refused is the answer to our own; to answer that as well would go on for ever.
+//!
+//! No count of refusals and answers is too many. They are kept in sets of numbers, which have a bound of their
+//! own, and one peer's program that opens or resets without end costs the others nothing but its share of the line.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
+use crate::channel_set::ChannelSet;
 use crate::config::Config;
 use crate::event::{Channel, Event, StreamError, Violation};
 use crate::queue::EventQueue;
 use crate::record::Record;
 use crate::stream::Stream;
 
-/// Resets of streams that we do not know, to be answered.
-const MAX_RESETS: usize = 64;
-
 #[derive(Debug)]
 pub(crate) struct Streams {
     table: BTreeMap<Channel, Stream>,
     /// Streams to be reset that are in the table no more, or never were.
-    resets: VecDeque<Channel>,
+    resets: ChannelSet,
+    /// Streams of the peer's for which there was no room: until it answers our reset, or has crossed it with its own.
+    refused: ChannelSet,
     /// Whose data went last.
     last: Option<Channel>,
     limit: usize,
@@ -29,7 +38,8 @@ impl Streams {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             table: BTreeMap::new(),
-            resets: VecDeque::new(),
+            resets: ChannelSet::default(),
+            refused: ChannelSet::default(),
             last: None,
             limit: config.streams,
             out_limit: config.stream_out.max(1),
@@ -53,6 +63,9 @@ impl Streams {
                 events.push(Event::StreamEnd(channel));
             }
             return Ok(());
+        }
+        if self.refused.contains(channel) {
+            return Err(StreamError::TooMany);
         }
         self.insert(channel).map(Stream::open).map(drop).ok_or(StreamError::TooMany)
     }
@@ -80,10 +93,15 @@ impl Streams {
         if let Some(stream) = self.table.get_mut(&channel) {
             return stream.peer_opened(channel, credit);
         }
-        match self.insert(channel) {
-            Some(stream) => stream.peer_opened(channel, credit),
-            None => self.answer_reset(channel),
+        if self.refused.contains(channel) {
+            return Err(Violation::OpenedTwice(channel));
         }
+        if let Some(stream) = self.insert(channel) {
+            return stream.peer_opened(channel, credit);
+        }
+        self.refused.insert(channel);
+        self.resets.insert(channel);
+        Ok(())
     }
 
     /// Credit may still be on its way for a stream that is over: it is then nothing to us.
@@ -116,31 +134,28 @@ impl Streams {
         Ok(())
     }
 
-    pub(crate) fn reset_came(&mut self, channel: Channel, events: &mut EventQueue) -> Result<(), Violation> {
-        let (answer, tell) = self.table.remove(&channel).map_or((true, false), |stream| stream.reset_came());
+    pub(crate) fn reset_came(&mut self, channel: Channel, events: &mut EventQueue) {
+        let stream = self.table.remove(&channel);
+        let was_refused = self.refused.remove(channel);
+        let (answer, tell) = stream.map_or((!was_refused, false), |stream| stream.reset_came());
         if tell {
             events.push(Event::StreamReset(channel));
         }
-        if answer { self.answer_reset(channel) } else { Ok(()) }
-    }
-
-    fn answer_reset(&mut self, channel: Channel) -> Result<(), Violation> {
-        if self.resets.len() >= MAX_RESETS {
-            return Err(Violation::ResetFlood);
+        if answer {
+            self.resets.insert(channel);
         }
-        self.resets.push_back(channel);
-        Ok(())
     }
 
     // What is to be sent.
 
     pub(crate) fn is_ready(&self) -> bool {
-        !self.resets.is_empty() || self.table.values().any(Stream::is_ready)
+        self.resets.first().is_some() || self.table.values().any(Stream::is_ready)
     }
 
     /// Writes the next record that is not data to `out`; returns whether there was one.
     pub(crate) fn next_control(&mut self, out: &mut Vec<u8>) -> bool {
-        if let Some(channel) = self.resets.pop_front() {
+        if let Some(channel) = self.resets.first() {
+            self.resets.remove(channel);
             Record::Reset(channel).put(out);
             return true;
         }

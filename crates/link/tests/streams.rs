@@ -224,3 +224,67 @@ fn a_stream_beyond_the_peers_bound_is_reset_and_the_others_live() {
     let [_, kernel] = world.run(Micros::from_millis(100));
     assert_eq!(kernel, [Event::StreamData(channel(1), b"alive".to_vec())]);
 }
+
+#[test]
+fn a_hundred_streams_beyond_the_bound_are_refused_once_each_and_the_session_lives() {
+    let host = Config { streams: 100, ..Config::host() };
+    let kernel = Config { streams: 2, ..Config::kernel() };
+    let mut world = World::with_configs([host, kernel], FAST, 1);
+    world.connect();
+    for round in 0..3 {
+        for number in 1..=100 {
+            assert_eq!(world.links[HOST].stream_open(channel(number)), Ok(()), "{number}, round {round}");
+        }
+        // Some are thrown away by the host before it knows that they are refused: the resets cross.
+        for number in 50..=80 {
+            world.links[HOST].stream_reset(channel(number));
+        }
+        world.links[HOST].send_message(vec![round]).expect("few wait");
+        let before = world.links[KERNEL].stats().frames_out;
+        let [host, kernel] = world.run(Micros::from_millis(3_000));
+        assert_eq!(kernel, [Event::Message(vec![round])]);
+        let refused: Vec<Event> =
+            (3..50).chain(81..=100).map(|number| Event::StreamReset(channel(number))).collect();
+        assert_eq!(host, refused);
+        // One reset for each, and then silence: a reset that answered an answer would never end.
+        let frames = world.links[KERNEL].stats().frames_out - before;
+        assert!((98..160).contains(&frames), "{frames} frames");
+        for number in [1, 2] {
+            world.links[HOST].stream_reset(channel(number));
+        }
+        world.run(Micros::from_millis(500));
+        assert_eq!(world.next(), None, "something still goes on");
+    }
+}
+
+#[test]
+fn a_stream_that_was_refused_is_not_opened_from_our_side_until_the_peer_knows() {
+    let kernel = Config { streams: 1, ..Config::kernel() };
+    let mut world = World::with_configs([Config::host(), kernel], FAST, 1);
+    world.connect();
+    world.links[HOST].stream_open(channel(2)).expect("it is free");
+    world.run(Micros::from_millis(100));
+    // There is no room for 1 when it is opened, but when the message comes that names it.
+    world.links[HOST].stream_open(channel(1)).expect("it is free");
+    world.links[HOST].stream_reset(channel(2));
+    world.links[HOST].send_message(b"open 1".to_vec()).expect("none waits");
+    let until = world.now + Micros::from_millis(1_000);
+    let mut asked = None;
+    while world.step(until) {
+        while let Some(event) = world.links[KERNEL].poll_event() {
+            if matches!(event, Event::Message(_)) {
+                asked = Some(world.links[KERNEL].stream_open(channel(1)));
+            }
+        }
+    }
+    assert_eq!(asked, Some(Err(StreamError::TooMany)));
+    let host: Vec<Event> = std::iter::from_fn(|| world.links[HOST].poll_event()).collect();
+    assert_eq!(host, [Event::StreamReset(channel(1))]);
+    // Afterwards the number works like any other.
+    for link in &mut world.links {
+        assert_eq!(link.stream_open(channel(1)), Ok(()));
+    }
+    world.links[HOST].stream_write(channel(1), b"alive").expect("it is open");
+    let [_, kernel] = world.run(Micros::from_millis(100));
+    assert_eq!(kernel, [Event::StreamData(channel(1), b"alive".to_vec())]);
+}
