@@ -1,0 +1,87 @@
+//! Both servers run without Xen, and serve domain 0 on a socket and others on rings.
+
+use store_peers::{Client, DomainState, Message, Peer, PeerKind, RING_PORT};
+
+const READ: u32 = 2;
+const WATCH: u32 = 4;
+const INTRODUCE: u32 = 8;
+const WRITE: u32 = 11;
+const SET_PERMS: u32 = 14;
+const WATCH_EVENT: u32 = 15;
+const ERROR: u32 = 16;
+
+/// Runs the check against each server that is installed.
+fn with_each(check: impl Fn(PeerKind, &Peer)) {
+    for kind in PeerKind::ALL {
+        if !kind.is_installed() {
+            eprintln!("SKIPPED: {kind} is not here: install Debian's {}", PeerKind::PACKAGE);
+            continue;
+        }
+        check(kind, &Peer::start(kind).unwrap());
+    }
+}
+
+/// The reply to a request; events before it are skipped.
+fn ask(client: &mut Client, ty: u32, payload: &str) -> Message {
+    client.send(&Message { ty, req_id: 7, tx_id: 0, payload: payload.into() }).unwrap();
+    loop {
+        let reply = client.recv().unwrap();
+        if reply.ty != WATCH_EVENT {
+            return reply;
+        }
+    }
+}
+
+fn ok(client: &mut Client, ty: u32, payload: &str) -> String {
+    let reply = ask(client, ty, payload);
+    let text = String::from_utf8(reply.payload).unwrap();
+    assert_eq!(reply.ty, ty, "{payload:?}: {text}");
+    text
+}
+
+fn introduce(peer: &Peer, control: &mut Client, domid: u16) -> Client {
+    peer.xen().set_state(domid, DomainState::Running).unwrap();
+    let ring = peer.xen().ring(domid).unwrap();
+    ok(control, INTRODUCE, &format!("{domid}\x001\0{RING_PORT}\0"));
+    Client::over(ring)
+}
+
+#[test]
+fn a_server_answers_on_its_socket() {
+    with_each(|kind, peer| {
+        let mut client = Client::connect(peer.socket()).unwrap();
+        ok(&mut client, WRITE, "/a/b\0value");
+        assert_eq!(ok(&mut client, READ, "/a/b\0"), "value", "{kind}");
+        assert!(std::fs::metadata(format!("/proc/{}", peer.pid())).is_ok());
+    });
+}
+
+#[test]
+fn a_domain_on_a_ring_is_not_privileged() {
+    with_each(|kind, peer| {
+        let mut control = Client::connect(peer.socket()).unwrap();
+        let mut guest = introduce(peer, &mut control, 3);
+        ok(&mut control, WRITE, "/local/domain/3\0");
+        ok(&mut control, SET_PERMS, "/local/domain/3\0n3\0");
+        // Longer than the ring, both ways.
+        let long = "x".repeat(1500);
+        ok(&mut guest, WRITE, &format!("name\0{long}"));
+        assert_eq!(ok(&mut guest, READ, "/local/domain/3/name\0"), long, "{kind}");
+        ok(&mut control, WRITE, "/secret\0");
+        let refused = ask(&mut guest, READ, "/secret\0");
+        assert_eq!((refused.ty, &*refused.payload), (ERROR, &b"EACCES\0"[..]), "{kind}");
+    });
+}
+
+#[test]
+fn a_domain_that_dies_is_told_of() {
+    with_each(|kind, peer| {
+        let mut control = Client::connect(peer.socket()).unwrap();
+        let _guest = introduce(peer, &mut control, 5);
+        ok(&mut control, WATCH, "@releaseDomain\0token\0");
+        assert_eq!(control.recv().unwrap().ty, WATCH_EVENT);
+        peer.xen().set_state(5, DomainState::Gone).unwrap();
+        peer.xen().tell_of_domains().unwrap();
+        assert_eq!(control.recv().unwrap().payload, b"@releaseDomain\0token\0", "{kind}");
+    });
+}
