@@ -13,6 +13,7 @@ use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
 use crate::host::{Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
+use crate::store::StoreOpen;
 use crate::wire::Key;
 
 /// One call: a path, what is asked, what is answered.
@@ -98,6 +99,8 @@ endpoints! {
     HostUsage(()) -> Usage, "host/usage";
     /// Opens a stream of the control domain's own log, oldest line first.
     HostLog(LogOpen) -> Result<(), DomainError>, "host/log";
+    /// Opens a stream that speaks xenstore's wire protocol.
+    StoreOpenStream(StoreOpen) -> Result<(), DomainError>, "store/open";
     /// Ends the machine: a lab's QEMU exits with this code, hardware powers off.
     HostHalt(u8) -> Result<(), XenError>, "host/halt";
 }
