@@ -27,7 +27,7 @@ Usage: cargo xtask COMMAND
                          --host: without those; --qemu: only those (of the file NAME)
   demo                   a guest's console on a real Xen, end to end
   bench [--json] [--quick] [--runs N] [--only ours|peer] [--pvh]
-                         this system and, beside it, a Linux domain 0 with xl
+                         this system and, beside it, a Linux domain 0 with xl; --pvh: also as a PVH domain 0
 ";
 
 fn main() -> ExitCode {

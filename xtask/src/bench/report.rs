@@ -8,7 +8,7 @@ use super::stats::Samples;
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     /// Its name; scripts rely on it.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// The unit of both sides.
     pub(crate) unit: &'static str,
     /// Our side.
@@ -21,8 +21,14 @@ pub(crate) struct Row {
 
 impl Row {
     /// A row without numbers.
-    pub(crate) fn new(name: &'static str, unit: &'static str) -> Self {
-        Self { name, unit, ours: Samples::default(), peer: Samples::default(), peer_note: None }
+    pub(crate) fn new(name: &str, unit: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            unit,
+            ours: Samples::default(),
+            peer: Samples::default(),
+            peer_note: None,
+        }
     }
 
     /// Every row, in the order in which they are printed.
@@ -40,6 +46,11 @@ impl Row {
         ]
         .map(|(name, unit)| Self::new(name, unit))
         .into()
+    }
+
+    /// This row as it was before its peer was measured.
+    pub(crate) fn without_peer(&self) -> Self {
+        Self { peer: Samples::default(), peer_note: None, ..self.clone() }
     }
 
     /// How many times as much the peer takes.
