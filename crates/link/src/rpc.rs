@@ -6,4 +6,4 @@ mod pending;
 mod reply_cache;
 
 pub use pending::Pending;
-pub use reply_cache::{Begin, Finish, ReplyCache};
+pub use reply_cache::{Begin, Bounds, Finish, ReplyCache, SHORT};

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use common::wire::{Dice, FAST, Quality, UART};
 use common::{HOST, KERNEL, World};
-use link::rpc::{Begin, Finish, Pending, ReplyCache};
+use link::rpc::{Begin, Bounds, Finish, Pending, ReplyCache};
 use link::{Config, DownReason, Event, Micros};
+
+const BOUNDS: Bounds = Bounds { running: 32, arguments: 64 * 1024, ids: 256, replies: 64 * 1024 };
 
 /// A request is its id and some bytes; the answer is the id and the bytes reversed.
 fn answer(request: &[u8]) -> Vec<u8> {
@@ -46,7 +48,7 @@ impl Programs {
             asked: 0,
             answered: 0,
             failed: 0,
-            cache: ReplyCache::new(32, 256, 64 * 1024),
+            cache: ReplyCache::new(BOUNDS),
             running: VecDeque::new(),
             carried_out: BTreeMap::new(),
             downs: Vec::new(),
@@ -98,7 +100,7 @@ impl Programs {
 
     fn on_kernel_event(&mut self, event: Event) {
         match event {
-            Event::Message(request) => match self.cache.begin(id_of(&request)) {
+            Event::Message(request) => match self.cache.begin(id_of(&request), request.len()) {
                 Begin::Run => {
                     let takes = Micros(self.dice.below(3000));
                     let at = self.running.back().map_or(self.world.now, |(at, _)| *at) + takes;
@@ -203,7 +205,7 @@ fn calls_fail_at_once_when_the_control_domain_restarted_and_those_after_it_succe
         programs.step();
     }
     programs.world.restart(KERNEL, Config::kernel());
-    programs.cache = ReplyCache::new(32, 256, 64 * 1024);
+    programs.cache = ReplyCache::new(BOUNDS);
     programs.running.clear();
     let restarted = programs.world.now;
     while programs.downs.is_empty() {

@@ -61,4 +61,9 @@ pub enum Fault {
     },
     /// The call's reply has already left the reply cache: whether it took effect must be looked up.
     Forgotten,
+    /// The arguments of the calls under way leave no room for this one's; ask again.
+    Full {
+        /// How much they may take together, in KiB.
+        limit_kib: u16,
+    },
 }

@@ -300,7 +300,7 @@ impl Hub {
                 self.welcome_all();
             }
             Ok(Err(_)) | Err(Fault::UnknownKey | Fault::Malformed) => self.fail_all(&Lost::Incomprehensible),
-            Err(Fault::Busy { .. } | Fault::Forgotten) => self.say_hello(),
+            Err(Fault::Busy { .. } | Fault::Full { .. } | Fault::Forgotten) => self.say_hello(),
         }
     }
 

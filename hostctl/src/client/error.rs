@@ -118,6 +118,9 @@ fn fault_text(fault: Fault) -> String {
         Fault::UnknownKey => "it does not know the call".into(),
         Fault::Malformed => "it found the request malformed".into(),
         Fault::Busy { limit } => format!("{limit} calls are under way already; try again"),
+        Fault::Full { limit_kib } => {
+            format!("the calls under way hold {limit_kib} KiB of arguments, no more fit beside them; try again")
+        }
         Fault::Forgotten => "its answer is no longer known; look whether it took effect".into(),
     }
 }

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use async_task::Task;
 use link::DownReason;
-use link::rpc::{Begin, Finish, ReplyCache};
+use link::rpc::{Begin, Bounds, Finish, ReplyCache};
 use proto::endpoints::{DomainWait, Endpoint};
 use proto::wire::{Fault, Request, RequestId, Response};
 
@@ -16,10 +16,9 @@ use crate::tasks::calls;
 
 /// Calls that may run side by side.
 pub const MOST_CALLS: usize = 64;
-/// Answered calls that are remembered by id.
-const REMEMBERED: usize = 256;
-/// Bytes of answers that are kept.
-const KEPT: usize = 64 << 10;
+/// An eighth of the heap may be arguments and answers of calls: room for eight of the longest messages, and for the
+/// latest answers.
+const BOUNDS: Bounds = Bounds { running: MOST_CALLS, arguments: 512 << 10, ids: 256, replies: 64 << 10 };
 
 /// Calls among them that may wait for a domain's end. An asker that gives up cannot say so, and some domains never end.
 const WAITING: usize = 32;
@@ -37,7 +36,7 @@ impl Calls {
     /// None yet.
     pub fn new() -> Self {
         Self {
-            replies: RefCell::new(ReplyCache::new(MOST_CALLS, REMEMBERED, KEPT)),
+            replies: RefCell::new(ReplyCache::new(BOUNDS)),
             waits: RefCell::default(),
             answers: RefCell::default(),
         }
@@ -85,13 +84,14 @@ pub fn receive(system: &'static System, message: &[u8]) {
         return;
     };
     let id = request.id;
-    let fault = match system.calls.replies.borrow_mut().begin(id) {
+    let fault = match system.calls.replies.borrow_mut().begin(id, request.body.len()) {
         Begin::Run => None,
         Begin::Running => return,
         // All that are kept fit the link's queue together.
         Begin::Done(reply) => return send(system, reply.to_vec()),
         Begin::Forgotten => Some(Fault::Forgotten),
         Begin::Busy { limit } => Some(Fault::Busy { limit: limit as u16 }),
+        Begin::Full { limit } => Some(Fault::Full { limit_kib: (limit >> 10) as u16 }),
     };
     match fault {
         Some(fault) => send(system, encode(id, Err(fault))),
