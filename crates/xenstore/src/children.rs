@@ -93,6 +93,24 @@ impl Children {
         Iter { stack: self.0.iter().map(|root| (&**root, 0)).collect() }
     }
 
+    /// The children whose names come after `name`, in order.
+    pub(crate) fn iter_after(&self, name: &[u8]) -> Iter<'_> {
+        let mut stack = Vec::new();
+        let mut block = self.0.as_deref();
+        while let Some(here) = block {
+            let at = match here {
+                Block::Leaf(nodes) => nodes.partition_point(|node| node.name() <= name),
+                Block::Inner(parts) => position(parts, name) + 1,
+            };
+            stack.push((here, at));
+            block = match here {
+                Block::Leaf(_) => None,
+                Block::Inner(parts) => Some(&*parts[at - 1].1),
+            };
+        }
+        Iter { stack }
+    }
+
     /// Whether both are the same version of the same set (and not merely equal).
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
@@ -105,6 +123,10 @@ impl Children {
     /// Whether both have the same names.
     pub(crate) fn has_same_names(&self, other: &Self) -> bool {
         self.is_same(other) || self.iter().map(|node| node.name()).eq(other.iter().map(|node| node.name()))
+    }
+
+    pub(crate) fn root(&self) -> Option<&Arc<Block>> {
+        self.0.as_ref()
     }
 
     pub(crate) fn take_root(&mut self) -> Option<Arc<Block>> {
@@ -238,6 +260,8 @@ mod tests {
                 let name = format!("{number}");
                 let present = model.contains(&name);
                 prop_assert_eq!(children.get(name.as_bytes()).is_some(), present);
+                let after = children.iter_after(name.as_bytes()).map(|node| node.name());
+                prop_assert!(after.eq(model.iter().filter(|other| **other > name).map(|other| other.as_bytes())));
                 match step {
                     0..=2 if !present => {
                         children.insert(node(&name));

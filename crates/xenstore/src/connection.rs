@@ -1,6 +1,6 @@
 //! What the store keeps for each connection: its watches, its transactions, its events to come.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::task::Waker;
@@ -40,7 +40,9 @@ impl WatchEvent {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) party: Party,
-    pub(crate) watches: Vec<WatchId>,
+    pub(crate) watches: BTreeSet<WatchId>,
+    /// Watches with an event that did not fit into the queue.
+    pub(crate) owing: VecDeque<WatchId>,
     pub(crate) transactions: BTreeMap<u32, Transaction>,
     next_transaction: u32,
     queue: VecDeque<(WatchId, Arc<str>)>,
@@ -53,7 +55,8 @@ impl Client {
     pub(crate) fn new(party: Party, queue_max: usize) -> Self {
         Client {
             party,
-            watches: Vec::new(),
+            watches: BTreeSet::new(),
+            owing: VecDeque::new(),
             transactions: BTreeMap::new(),
             next_transaction: 1,
             queue: VecDeque::new(),
@@ -97,7 +100,8 @@ impl Client {
 
     /// Drops the watch's events that wait.
     pub(crate) fn forget(&mut self, watch: WatchId) {
-        self.watches.retain(|other| *other != watch);
+        self.watches.remove(&watch);
+        self.owing.retain(|other| *other != watch);
         let bytes = &mut self.queue_bytes;
         self.queue.retain(|(other, path)| {
             let stays = *other != watch;
@@ -108,6 +112,7 @@ impl Client {
 
     pub(crate) fn clear_events(&mut self) {
         self.queue.clear();
+        self.owing.clear();
         self.queue_bytes = 0;
     }
 

@@ -3,10 +3,12 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::future::poll_fn;
+use core::mem;
 
 use crate::Error;
 use crate::connection::{ConnId, WatchEvent};
-use crate::domain::Ledger;
+use crate::draft::Draft;
+use crate::ledger::Ledger;
 use crate::ops::{Change, Desk, Op};
 use crate::path::StorePath;
 use crate::perms::{Caller, Perm};
@@ -34,20 +36,21 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut Control<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        let before: Tree = self.tree.clone();
-        let who = self.domains.caller(self.domains.control());
-        let mut control = Control { store: self, who, ledger: Ledger::default(), changes: Vec::new() };
-        let done = work(&mut control);
-        let Control { ledger, changes, .. } = control;
-        match done {
-            Ok(_) => {
-                // Before anything else is changed: without the snapshot, changes are made in place.
-                drop(before);
-                self.finish(ledger, changes);
+        self.tidily(|store| {
+            let before: Tree = store.tree.clone();
+            let who = store.domains.caller(store.domains.control());
+            let mut control = Control { store, who, ledger: Ledger::default(), changes: Vec::new() };
+            let done = work(&mut control);
+            let Control { ledger, changes, store, .. } = control;
+            if done.is_ok() {
+                before.bury(&mut store.work.graves);
+                store.finish(ledger, changes);
+            } else {
+                let tree = mem::replace(&mut store.tree, before);
+                Draft { tree, ledger, changes }.bury(&mut store.work.graves);
             }
-            Err(_) => self.tree = before,
-        }
-        done
+            done
+        })
     }
 
     /// Reads a node with the control domain's rights.

@@ -1,13 +1,17 @@
 //! The domains that the store knows: which life of each id, what it uses, what it may.
 
 use alloc::collections::BTreeMap;
-use alloc::vec::Vec;
 
 use xen_abi::DomId;
 
 use crate::Error;
+use crate::ledger::{Ledger, count};
 use crate::perms::{Caller, Entry, Party, Perm, Perms};
 use crate::quota::{POOL, Quota, SHARE, Usage, check};
+use crate::sweep::Sweep;
+
+/// How many removed nodes are counted at once for somebody whose quota is used up otherwise.
+const SETTLE_MAX: usize = 8192;
 
 /// One domain, from [`Domains::register`] to [`Domains::remove`].
 #[derive(Debug)]
@@ -30,6 +34,12 @@ pub(crate) struct Domains {
     lives: u32,
     /// Bytes that are charged to all guests together.
     charged: usize,
+    /// Removed nodes that are still charged to their owners.
+    pub(crate) uncounted: Sweep,
+    /// Domains that are gone, with how many nodes of each are left.
+    pub(crate) dead: BTreeMap<Party, usize>,
+    /// Bytes of all nodes that were ever removed and counted.
+    pub(crate) removed: u64,
     /// The quotas of domains to come.
     pub(crate) defaults: Quota,
     /// The features offered to domains to come.
@@ -43,6 +53,9 @@ impl Domains {
             by_id: BTreeMap::new(),
             lives: 0,
             charged: 0,
+            uncounted: Sweep::default(),
+            dead: BTreeMap::new(),
+            removed: 0,
             defaults: Quota::default(),
             features,
         };
@@ -71,6 +84,9 @@ impl Domains {
     pub(crate) fn remove(&mut self, domid: DomId) -> Option<Domain> {
         let gone = self.by_id.remove(&domid)?;
         self.charged -= gone.usage.memory;
+        if gone.usage.nodes > 0 {
+            self.dead.insert(Party { domid, life: gone.life }, gone.usage.nodes);
+        }
         Some(gone)
     }
 
@@ -114,14 +130,23 @@ impl Domains {
         if caller.privileged { None } else { self.get(caller.party.domid).map(|domain| &domain.quota) }
     }
 
-    /// Passes if `party` may be charged this much more than it uses and `pending` says.
+    /// Passes if `party` may be charged this much more than it uses and `pending` says. Before anybody is refused for
+    /// nodes that were removed already, those are counted.
     pub(crate) fn check_charge(
-        &self,
+        &mut self,
         party: Party,
-        pending: &Ledger,
+        pending: &mut Ledger,
         nodes: isize,
         memory: isize,
     ) -> Result<(), Error> {
+        let verdict = self.judge(party, pending, nodes, memory);
+        if verdict.is_ok() || pending.count(SETTLE_MAX) + self.count(SETTLE_MAX) == 0 {
+            return verdict;
+        }
+        self.judge(party, pending, nodes, memory)
+    }
+
+    fn judge(&self, party: Party, pending: &Ledger, nodes: isize, memory: isize) -> Result<(), Error> {
         if self.is_control(party.domid) || !self.is_alive(party) {
             return Ok(());
         }
@@ -140,32 +165,55 @@ impl Domains {
         Ok(())
     }
 
-    /// Books what was done. What belonged to a domain that is gone belongs to nobody.
+    /// Books what was done.
     pub(crate) fn book(&mut self, ledger: Ledger) {
-        for (party, nodes, memory) in ledger.0 {
-            if self.is_alive(party)
-                && let Some(domain) = self.by_id.get_mut(&party.domid)
-            {
-                domain.usage.nodes = domain.usage.nodes.saturating_add_signed(nodes);
-                let before = domain.usage.memory;
-                domain.usage.memory = before.saturating_add_signed(memory);
-                if party.domid != self.control {
-                    self.charged = self.charged - before + domain.usage.memory;
-                }
+        for (party, nodes, memory) in ledger.sums() {
+            self.book_one(party, nodes, memory);
+        }
+        self.removed += ledger.removed as u64;
+        self.uncounted.append(ledger.uncounted);
+    }
+
+    /// Uncharges the owners of up to `most` removed nodes; returns how many.
+    pub(crate) fn count(&mut self, most: usize) -> usize {
+        if self.uncounted.is_empty() {
+            return 0;
+        }
+        let mut uncounted = core::mem::take(&mut self.uncounted);
+        let refund = |party, nodes, memory| self.book_one(party, -(nodes as isize), -(memory as isize));
+        let (counted, removed) = count(&mut uncounted, most, refund);
+        self.uncounted = uncounted;
+        self.removed += removed as u64;
+        counted
+    }
+
+    fn book_one(&mut self, party: Party, nodes: isize, memory: isize) {
+        if !self.is_alive(party) {
+            // Nobody pays, but who looks for the nodes of the dead learns that there are no more.
+            if let Some(left) = self.dead.get_mut(&party) {
+                *left = left.saturating_add_signed(nodes);
             }
+            return;
+        }
+        let Some(domain) = self.by_id.get_mut(&party.domid) else { return };
+        domain.usage.nodes = domain.usage.nodes.saturating_add_signed(nodes);
+        let before = domain.usage.memory;
+        domain.usage.memory = before.saturating_add_signed(memory);
+        if party.domid != self.control {
+            self.charged = self.charged - before + domain.usage.memory;
         }
     }
 
     /// Charges memory that is no node's, at once.
     pub(crate) fn charge_memory(&mut self, party: Party, memory: usize) -> Result<(), Error> {
-        self.check_charge(party, &Ledger::default(), 0, memory as isize)?;
-        self.book(Ledger(alloc::vec![(party, 0, memory as isize)]));
+        self.check_charge(party, &mut Ledger::default(), 0, memory as isize)?;
+        self.book_one(party, 0, memory as isize);
         Ok(())
     }
 
     /// Gives back what [`Self::charge_memory`] took.
     pub(crate) fn refund_memory(&mut self, party: Party, memory: usize) {
-        self.book(Ledger(alloc::vec![(party, 0, -(memory as isize))]));
+        self.book_one(party, 0, -(memory as isize));
     }
 
     /// The list of entries as stored: ids become parties. An unknown domain's entry is nobody's, for ever.
@@ -179,27 +227,5 @@ impl Domains {
         };
         let perms = Perms::new(perms.iter().map(entry).collect()).ok_or(Error::Invalid)?;
         if perms.owner().is_somebody() { Ok(perms) } else { Err(Error::NotFound) }
-    }
-}
-
-/// Changes in what domains use, not booked yet.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger(Vec<(Party, isize, isize)>);
-
-impl Ledger {
-    pub(crate) fn add(&mut self, party: Party, nodes: isize, memory: isize) {
-        // Few parties take part in anything: looking through all is the fastest.
-        match self.0.iter_mut().find(|(other, ..)| *other == party) {
-            Some((_, sum_nodes, sum_memory)) => {
-                *sum_nodes += nodes;
-                *sum_memory += memory;
-            }
-            None => self.0.push((party, nodes, memory)),
-        }
-    }
-
-    pub(crate) fn of(&self, party: Party) -> (isize, isize) {
-        let found = self.0.iter().find(|(other, ..)| *other == party);
-        found.map_or((0, 0), |&(_, nodes, memory)| (nodes, memory))
     }
 }

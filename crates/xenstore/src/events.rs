@@ -1,8 +1,10 @@
 //! From changes to watch events: who is concerned, who may know, and what waits where.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
+use core::mem;
 
 use xen_abi::DomId;
 
@@ -15,6 +17,26 @@ use crate::store::Store;
 use crate::watch::{Watch, WatchId};
 use crate::wire::PAYLOAD_MAX;
 
+/// How many paths inside a removed subtree are told at once, so that in all usual cases nobody hears of the whole before the part.
+const TELL_AT_ONCE: usize = 256;
+
+/// A removed subtree, and which of the watches inside it have been told.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    pub(crate) path: StorePath,
+    pub(crate) top: Arc<Node>,
+    /// The last path (below `path`) whose watches know; empty: all do.
+    pub(crate) after: Option<String>,
+    /// Watches that were set before it was removed have smaller ids.
+    pub(crate) before: WatchId,
+}
+
+impl Telling {
+    pub(crate) fn is_over(&self) -> bool {
+        self.after.as_ref().is_some_and(String::is_empty)
+    }
+}
+
 impl Store {
     /// The connection's next event, if one waits.
     pub fn next_event(&mut self, conn: ConnId) -> Option<WatchEvent> {
@@ -23,9 +45,7 @@ impl Store {
                 return Some(event(watch, &path));
             }
         }
-        let ids = &self.conns.get(&conn)?.watches;
-        let owing =
-            ids.iter().copied().find(|id| self.watches.get(*id).is_some_and(|watch| watch.is_owed))?;
+        let owing = self.conns.get_mut(&conn)?.owing.pop_front()?;
         let watch = self.watches.get_mut(owing)?;
         watch.is_owed = false;
         let path = Arc::from(watch.path.as_str());
@@ -34,17 +54,24 @@ impl Store {
 
     /// Queues the events of a change that everybody can see now.
     pub(crate) fn fire(&mut self, change: Change) {
-        let path = &change.path;
         if let ChangeKind::Removed(top) = &change.kind {
-            self.fire_below(path, top);
+            self.fire_below(&change.path, top);
         }
+        self.fire_on(&change.path, &change.kind);
+        if let ChangeKind::Removed(top) = change.kind {
+            self.work.graves.push(top);
+        }
+    }
+
+    /// Events for watches on the path, and on the directories it is in.
+    fn fire_on(&mut self, path: &StorePath, kind: &ChangeKind) {
         let concerned = self.watches.concerned(path);
         if concerned.is_empty() {
             return;
         }
         // For those who may read the node, or its directory, or might before.
         let mut readers: Vec<Perms> = Vec::with_capacity(3);
-        match (&change.kind, self.tree.get(path.as_str())) {
+        match (kind, self.tree.get(path.as_str())) {
             (ChangeKind::Removed(top), _) => readers.push(top.perms.clone()),
             (ChangeKind::Written, Some(node)) => readers.push(node.perms.clone()),
             (ChangeKind::Permitted(old), Some(node)) => {
@@ -74,11 +101,29 @@ impl Store {
     /// Events for watches on nodes inside a subtree that is gone: each on its own path. Watches above the subtree hear of its top
     /// alone, as with upstream's C server.
     fn fire_below(&mut self, path: &StorePath, top: &Arc<Node>) {
-        for id in self.watches.below(path) {
+        if !self.watches.has_below(path) {
+            return;
+        }
+        let before = self.watches.next_id();
+        let mut telling = Telling { path: path.clone(), top: top.clone(), after: None, before };
+        self.tell(&mut telling, TELL_AT_ONCE);
+        if !telling.is_over() {
+            self.work.tellings.push(telling);
+        }
+    }
+
+    /// Tells the watches of up to `most` more paths inside a removed subtree. Returns how many paths and watches that were, about.
+    pub(crate) fn tell(&mut self, telling: &mut Telling, most: usize) -> usize {
+        let Telling { path, top, after, before } = telling;
+        let (ids, next) = self.watches.below(path, after.as_deref(), most);
+        let told = if next.is_some() { most } else { 1 } + ids.len();
+        *after = Some(next.unwrap_or_default());
+        // Whoever came later knew that the subtree was not there.
+        for id in ids.into_iter().filter(|id| id < before) {
             let Some(watch) = self.watches.get(id) else { continue };
             let inner = watch.path.as_str().get(path.as_str().len()..).unwrap_or_default();
-            let mut parent = top;
-            let mut node = Some(top);
+            let mut parent = &*top;
+            let mut node = Some(parent);
             for name in names(inner) {
                 parent = node.unwrap_or(parent);
                 node = node.and_then(|node| node.children().get(name.as_bytes()));
@@ -90,6 +135,7 @@ impl Store {
                 self.queue(id, &own);
             }
         }
+        told
     }
 
     /// Fires `@introduceDomain` or `@releaseDomain`. Watches with a depth learn which domain, and some wait for one domain only.
@@ -124,8 +170,9 @@ impl Store {
         let Some(watch) = self.watches.get_mut(id) else { return };
         if let Some(conn) = self.conns.get_mut(&watch.conn)
             && !conn.push(id, path)
+            && !mem::replace(&mut watch.is_owed, true)
         {
-            watch.is_owed = true;
+            conn.owing.push_back(id);
         }
     }
 }

@@ -10,6 +10,11 @@
 //! Behaviour is that of `docs/misc/xenstore.txt` and of the C server; where they leave a choice, or ours differs, the place
 //! says so.
 //!
+//! # Work
+//!
+//! No call takes longer for how large a subtree is that it removes. What is left to do afterwards is done in small steps by the host of the
+//! store: [`tend`], spawned once, or [`Store::has_work`], [`Store::poll_work`] and [`Store::work`].
+//!
 //! # What guests cannot do
 //!
 //! Every request gets one reply, in order. Nothing a guest sends panics, recurses along a depth of its choosing or is kept without
@@ -25,8 +30,10 @@ mod children;
 mod connection;
 mod control;
 mod domain;
+mod draft;
 mod error;
 mod events;
+mod ledger;
 mod node;
 mod ops;
 mod path;
@@ -36,10 +43,12 @@ mod requests;
 mod ring_connection;
 mod serve;
 mod store;
+mod sweep;
 mod transaction;
 mod tree;
 mod watch;
 pub mod wire;
+mod work;
 
 pub use connection::{ConnId, WatchEvent};
 pub use control::{Control, Events};
@@ -50,3 +59,4 @@ pub use quota::{Quota, Usage};
 pub use ring_connection::RingConnection;
 pub use serve::{Broken, Closed, Connection, serve};
 pub use store::{SharedStore, Store};
+pub use work::tend;

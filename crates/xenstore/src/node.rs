@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::children::{Block, Children};
 use crate::perms::Perms;
+use crate::sweep::{Shared, Sweep};
 
 /// What a node costs its owner besides name, value and permissions: its own memory here, its place among its siblings, and the
 /// block that holds its children.
@@ -76,6 +77,11 @@ impl Node {
         Some(child)
     }
 
+    /// Makes the node one without children, and returns what holds them. For nodes that are no part of a tree any more.
+    pub(crate) fn take_children(&mut self) -> Option<Arc<Block>> {
+        self.children.take_root()
+    }
+
     /// The length of DIRECTORY's answer.
     pub(crate) fn list_len(&self) -> usize {
         self.list_len as usize
@@ -106,19 +112,10 @@ fn join(name: &[u8], value: &[u8]) -> Arc<[u8]> {
 /// Takes the subtree apart without recursion: how deep a guest may nest must not be how deep our stack grows (XSA-418).
 impl Drop for Node {
     fn drop(&mut self) {
-        let Some(root) = self.children.take_root() else { return };
-        let mut blocks = alloc::vec![root];
-        while let Some(block) = blocks.pop() {
-            // Somebody else's snapshot still has the block: then all below lives on.
-            match Arc::into_inner(block) {
-                Some(Block::Leaf(nodes)) => {
-                    let ours = nodes.into_iter().filter_map(Arc::into_inner);
-                    blocks.extend(ours.filter_map(|mut node| node.children.take_root()));
-                }
-                Some(Block::Inner(parts)) => blocks.extend(parts.into_iter().map(|(_, below)| below)),
-                None => {}
-            }
-        }
+        let Some(root) = self.take_children() else { return };
+        let mut rest = Sweep::default();
+        rest.push_block(root, Shared::Leave);
+        while rest.next(Shared::Leave).is_some() {}
     }
 }
 

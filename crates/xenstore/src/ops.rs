@@ -7,12 +7,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::Error;
-use crate::domain::{Domains, Ledger};
+use crate::domain::Domains;
+use crate::ledger::Ledger;
 use crate::node::Node;
 use crate::path::StorePath;
-use crate::perms::{Access, Caller, Perm, Perms};
+use crate::perms::{Access, Caller, Party, Perm, Perms};
 use crate::quota::check;
-use crate::tree::{Nearest, Tree, walk};
+use crate::tree::{Nearest, Tree};
 
 /// A changing request.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ impl Op {
 pub(crate) struct Change {
     pub(crate) path: StorePath,
     pub(crate) kind: ChangeKind,
-    /// Bytes that it took out of the tree, and that live on in older versions of it.
+    /// Bytes that it wrote over, and that live on in older versions of the tree. (Removed nodes are counted by the ledger.)
     pub(crate) replaced: usize,
 }
 
@@ -64,7 +65,7 @@ pub(crate) struct Desk<'a> {
     pub(crate) tree: &'a mut Tree,
     pub(crate) ledger: &'a mut Ledger,
     pub(crate) changes: &'a mut Vec<Change>,
-    pub(crate) domains: &'a Domains,
+    pub(crate) domains: &'a mut Domains,
     pub(crate) generation: &'a mut u64,
 }
 
@@ -104,7 +105,7 @@ impl Desk<'_> {
         let owner = node.perms.owner();
         let replaced = node.cost();
         let memory = value.len() as isize - node.value().len() as isize;
-        self.check_charge(who, &node.perms, 0, memory)?;
+        self.check_charge(who, owner, 0, memory)?;
         let generation = self.next_generation();
         if let Some(node) = self.tree.get_mut(path.as_str()) {
             node.set_value(value);
@@ -138,7 +139,7 @@ impl Desk<'_> {
             nodes += 1;
             memory += Node::cost_of(name.len(), 0, perms.len());
         }
-        self.check_charge(who, &perms, nodes, memory as isize)?;
+        self.check_charge(who, perms.owner(), nodes, memory as isize)?;
         let generation = self.next_generation();
         let node = self.tree.create(path, &perms, generation);
         if !value.is_empty() {
@@ -169,12 +170,8 @@ impl Desk<'_> {
     pub(crate) fn detach(&mut self, path: &StorePath) -> Result<(), Error> {
         let generation = self.next_generation();
         let gone = self.tree.remove(path, generation).ok_or(Error::Invalid)?;
-        let mut replaced = 0;
-        walk(&gone, &mut |node| {
-            replaced += node.cost();
-            self.ledger.add(node.perms.owner(), -1, -(node.cost() as isize));
-        });
-        self.record(path, ChangeKind::Removed(gone), replaced);
+        self.ledger.remove(gone.clone());
+        self.record(path, ChangeKind::Removed(gone), 0);
         Ok(())
     }
 
@@ -186,7 +183,7 @@ impl Desk<'_> {
         self.check_size(who, node.value().len(), perms.len(), node.list_len())?;
         let old_cost = node.cost() as isize;
         let cost = Node::cost_of(node.name().len(), node.value().len(), perms.len()) as isize;
-        self.check_charge(who, &perms, 0, cost - old_cost)?;
+        self.check_charge(who, perms.owner(), 0, cost - old_cost)?;
         let generation = self.next_generation();
         self.ledger.add(old.owner(), -1, -old_cost);
         self.ledger.add(perms.owner(), 1, cost);
@@ -215,11 +212,11 @@ impl Desk<'_> {
     }
 
     /// Who makes a node grow is checked, but its owner is charged.
-    fn check_charge(&self, who: &Caller, perms: &Perms, nodes: isize, memory: isize) -> Result<(), Error> {
+    fn check_charge(&mut self, who: &Caller, owner: Party, nodes: isize, memory: isize) -> Result<(), Error> {
         if who.privileged {
             return Ok(());
         }
-        self.domains.check_charge(perms.owner(), self.ledger, nodes, memory)
+        self.domains.check_charge(owner, self.ledger, nodes, memory)
     }
 
     fn next_generation(&mut self) -> u64 {

@@ -80,7 +80,7 @@ impl Perm {
 }
 
 /// One life of a domain id. Two domains that had the same id, one after the other, are two parties.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Party {
     pub(crate) domid: DomId,
     /// Counts lives; 0 is nobody's, and matches nobody.

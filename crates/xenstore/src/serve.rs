@@ -154,7 +154,7 @@ async fn send(
 }
 
 /// Lets other tasks run once.
-async fn give_way() {
+pub(crate) async fn give_way() {
     let mut gave = false;
     poll_fn(|cx| {
         if core::mem::replace(&mut gave, true) {

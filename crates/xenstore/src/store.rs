@@ -1,30 +1,32 @@
 //! The store: the tree, the domains, and who is connected.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::mem;
 use core::task::{Context, Poll};
 
 use ring::layout::xenstore::{FEATURE_ERROR, FEATURE_RECONNECTION, FEATURE_WATCHDEPTH};
 use xen_abi::DomId;
 
 use crate::connection::{CONTROL_QUEUE_MAX, Client, ConnId, QUEUE_MAX, WatchEvent};
-use crate::domain::{Domains, Ledger};
+use crate::domain::Domains;
+use crate::ledger::Ledger;
 use crate::ops::{Change, Desk, Op};
-use crate::path::StorePath;
 use crate::perms::{Caller, Party, Perms};
 use crate::transaction::LEVEL_COST;
 use crate::tree::Tree;
 use crate::watch::Watches;
+use crate::work::Work;
 use crate::{Error, Quota, Usage};
 
 /// The features offered to guests.
 pub(crate) const FEATURES: u32 = FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH;
 /// How much history open transactions may hold back before the oldest one loses its snapshot.
 const HISTORY_MAX: u64 = 512 << 10;
-/// How many subtrees of a domain that is gone are removed at a time: bounds the list of their paths to 200 KiB.
-const REMOVED_AT_ONCE: usize = 64;
+
+/// How many watches of a connection are dropped when it is closed; only the control domain may have more.
+const WATCHES_AT_ONCE: usize = 1024;
 
 /// The store as its tasks share it: borrowed for one request, never across an await.
 pub type SharedStore = RefCell<Store>;
@@ -43,8 +45,9 @@ pub struct Store {
     /// Open transactions, oldest first, with the history that had been when each began.
     open: BTreeMap<u64, (ConnId, u32, u64)>,
     next_open: u64,
-    /// Bytes of old versions that changes made while transactions were open.
-    history: u64,
+    /// Bytes that were ever written over while transactions were open.
+    overwritten: u64,
+    pub(crate) work: Work,
     /// How many domains were released.
     pub(crate) releases: u64,
 }
@@ -70,7 +73,8 @@ impl Store {
             next_conn: 0,
             open: BTreeMap::new(),
             next_open: 0,
-            history: 0,
+            overwritten: 0,
+            work: Work::default(),
             releases: 0,
         };
         // What upstream's servers have from the beginning, and clients look for.
@@ -88,7 +92,7 @@ impl Store {
     /// Begins to serve a domain ([`Self::register`]s it where that was not done), and fires `@introduceDomain`.
     pub fn introduce(&mut self, domid: DomId) {
         let domain = self.domains.register(domid);
-        if !core::mem::replace(&mut domain.is_introduced, true) {
+        if !mem::replace(&mut domain.is_introduced, true) {
             self.fire_special(INTRODUCE_DOMAIN, domid);
         }
     }
@@ -102,7 +106,7 @@ impl Store {
     pub fn shut_down(&mut self, domid: DomId) {
         if let Some(domain) = self.domains.get_mut(domid)
             && domain.is_introduced
-            && !core::mem::replace(&mut domain.is_shut_down, true)
+            && !mem::replace(&mut domain.is_shut_down, true)
         {
             self.fire_special(RELEASE_DOMAIN, domid);
         }
@@ -111,24 +115,27 @@ impl Store {
     /// Forgets a domain that is gone: its connections are closed, the nodes it still owns removed with all below, and
     /// `@releaseDomain` fires. The same id may be registered again: it is another domain then.
     ///
-    /// Costs a walk over the store only if nodes of the domain are left. The control domain is not released.
+    /// Its nodes are nobody's from now on. Those under the store's first few thousand are removed at once; the search for
+    /// more is [work](Self::work). The control domain is not released.
     pub fn release(&mut self, domid: DomId) {
+        self.tidily(|store| store.forget(domid));
+    }
+
+    fn forget(&mut self, domid: DomId) {
         let Some(party) = self.domains.party(domid) else { return };
         if self.domains.is_control(domid) {
             return;
         }
         let theirs = self.conns.iter().filter(|(_, conn)| conn.party == party).map(|(id, _)| *id);
         for conn in theirs.collect::<Vec<_>>() {
-            self.disconnect(conn);
-        }
-        if self.domains.get(domid).is_some_and(|domain| domain.usage.nodes > 0) {
-            self.remove_nodes_of(party);
+            self.close(conn);
         }
         for (_, perms) in &mut self.special {
             if perms.owner() == party {
                 *perms = perms.owned_by(self.domains.control());
             }
         }
+        self.work.search_again = self.work.searched.is_some();
         let was_introduced = self.domains.remove(domid).is_some_and(|domain| domain.is_introduced);
         self.releases += 1;
         if was_introduced {
@@ -178,21 +185,43 @@ impl Store {
 
     /// Drops a connection's watches, transactions and events, and keeps the connection.
     pub fn reset(&mut self, conn: ConnId) {
-        self.end_watches(conn);
-        let ids = self.conns.get(&conn).map(|conn| conn.transactions.keys().copied().collect::<Vec<_>>());
-        for id in ids.into_iter().flatten() {
-            self.end_transaction(conn, id);
-        }
-        if let Some(conn) = self.conns.get_mut(&conn) {
-            conn.clear_events();
-        }
+        self.tidily(|store| {
+            store.end_transactions(conn);
+            let Some(client) = store.conns.get_mut(&conn) else { return };
+            client.clear_events();
+            let (party, watches) = (client.party, mem::take(&mut client.watches));
+            // At once, however many: nothing comes after the reply.
+            for id in watches {
+                store.drop_watch(party, id);
+            }
+        });
     }
 
     /// Closes a connection; whoever waits on it is woken and told.
     pub fn disconnect(&mut self, conn: ConnId) {
-        self.reset(conn);
-        if let Some(mut conn) = self.conns.remove(&conn) {
-            conn.wake();
+        self.tidily(|store| store.close(conn));
+    }
+
+    fn close(&mut self, conn: ConnId) {
+        self.end_transactions(conn);
+        let Some(mut client) = self.conns.remove(&conn) else { return };
+        client.wake();
+        // A guest's own at once: its next connection has room for as many.
+        let mut watches = client.watches.into_iter();
+        for id in watches.by_ref().take(WATCHES_AT_ONCE) {
+            self.drop_watch(client.party, id);
+        }
+        if watches.len() > 0 {
+            self.work.abandoned.push((client.party, watches.collect()));
+        }
+    }
+
+    fn end_transactions(&mut self, conn: ConnId) {
+        let ids = self.conns.get(&conn).map(|conn| conn.transactions.keys().copied().collect::<Vec<_>>());
+        for id in ids.into_iter().flatten() {
+            if let Some(transaction) = self.end_transaction(conn, id) {
+                transaction.bury(&mut self.work.graves);
+            }
         }
     }
 
@@ -245,30 +274,17 @@ impl Store {
     pub(crate) fn finish(&mut self, ledger: Ledger, changes: Vec<Change>) {
         self.domains.book(ledger);
         if !self.open.is_empty() {
-            self.keep_history_short(&changes);
+            let cost = |change: &Change| (change.path.names().count() + 1) * LEVEL_COST + change.replaced;
+            self.overwritten += changes.iter().map(cost).sum::<usize>() as u64;
+            self.keep_history_short();
         }
         for change in changes {
             self.fire(change);
         }
     }
 
-    /// Removes what the party owns, however it is strewn, and below which nothing outlives it. One step, so that nobody sees a part.
-    fn remove_nodes_of(&mut self, party: Party) {
-        loop {
-            let (mut ledger, mut changes) = (Ledger::default(), Vec::new());
-            let paths = topmost_owned(&self.tree, party, REMOVED_AT_ONCE);
-            let mut desk = self.desk(&mut ledger, &mut changes);
-            // Only `/` cannot be removed, and that is the control domain's.
-            let removed = paths.iter().filter(|path| desk.detach(path).is_ok()).count();
-            self.finish(ledger, changes);
-            if removed < REMOVED_AT_ONCE {
-                return;
-            }
-        }
-    }
-
     pub(crate) fn note_open(&mut self, conn: ConnId, id: u32) {
-        self.open.insert(self.next_open, (conn, id, self.history));
+        self.open.insert(self.next_open, (conn, id, self.history()));
         self.next_open += 1;
     }
 
@@ -278,51 +294,26 @@ impl Store {
 
     /// A transaction left open holds back all that changes after its start. What it may hold back is bounded; then it has to
     /// be tried again.
-    fn keep_history_short(&mut self, changes: &[Change]) {
-        let cost = |change: &Change| (change.path.names().count() + 1) * LEVEL_COST + change.replaced;
-        self.history += changes.iter().map(cost).sum::<usize>() as u64;
+    pub(crate) fn keep_history_short(&mut self) {
         while let Some((&at, &(conn, id, began))) = self.open.first_key_value() {
-            if self.history - began <= HISTORY_MAX {
+            if self.history() - began <= HISTORY_MAX {
                 return;
             }
             self.open.remove(&at);
             let conn = self.conns.get_mut(&conn);
             if let Some(transaction) = conn.and_then(|conn| conn.transactions.get_mut(&id)) {
-                transaction.doom();
+                transaction.doom(&mut self.work.graves);
             }
         }
+    }
+
+    /// Bytes of all that ever went out of the tree while transactions were open, and more.
+    fn history(&self) -> u64 {
+        self.overwritten + self.domains.removed
     }
 
     /// The permissions of a special name.
     pub(crate) fn special_perms(&mut self, name: &str) -> Option<&mut Perms> {
         self.special.iter_mut().find(|(special, _)| *special == name).map(|(_, perms)| perms)
     }
-}
-
-/// The paths of the party's nodes that are in nobody's directory who is the party: the first `most`. Without recursion, and with one
-/// path in hand at a time, since others may have made many nodes with long ones.
-fn topmost_owned(tree: &Tree, party: Party, most: usize) -> Vec<StorePath> {
-    let mut found = Vec::new();
-    let Some(root) = tree.get("/") else { return found };
-    let mut path = String::new();
-    // The directories on the way down, each with the length of its path.
-    let mut stack = alloc::vec![(root.children().iter(), 0)];
-    while let Some((iter, len)) = stack.last_mut() {
-        path.truncate(*len);
-        let Some(child) = iter.next() else {
-            stack.pop();
-            continue;
-        };
-        path.push('/');
-        path.push_str(core::str::from_utf8(child.name()).unwrap_or_default());
-        if child.perms.owner() == party {
-            found.extend(StorePath::absolute(&path));
-            if found.len() == most {
-                break;
-            }
-        } else if !child.children().is_empty() {
-            stack.push((child.children().iter(), path.len()));
-        }
-    }
-    found
 }

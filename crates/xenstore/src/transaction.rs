@@ -9,14 +9,17 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::Error;
-use crate::domain::{Domains, Ledger};
+use crate::domain::Domains;
+use crate::draft::Draft;
 use crate::node::Node;
-use crate::ops::{Change, ChangeKind, Desk, Op, find};
+use crate::ops::{Change, ChangeKind, Op, find};
 use crate::path::StorePath;
 use crate::perms::{Access, Caller};
 use crate::quota::check;
+use crate::sweep::Sweep;
 use crate::tree::{Tree, is_same_subtree};
 
 /// What keeping a changed path's copies costs, for each level of it.
@@ -43,9 +46,7 @@ enum Step {
 #[derive(Debug)]
 pub(crate) struct Transaction {
     base: Tree,
-    tree: Tree,
-    ledger: Ledger,
-    changes: Vec<Change>,
+    draft: Draft,
     steps: Vec<Step>,
     touched: BTreeSet<Box<str>>,
     /// What it costs its domain's memory quota at the moment.
@@ -56,20 +57,11 @@ pub(crate) struct Transaction {
     is_doomed: bool,
 }
 
-/// A committed transaction's work.
-pub(crate) struct Outcome {
-    pub(crate) tree: Tree,
-    pub(crate) ledger: Ledger,
-    pub(crate) changes: Vec<Change>,
-}
-
 impl Transaction {
     pub(crate) fn new(tree: &Tree, releases: u64) -> Self {
         Transaction {
             base: tree.clone(),
-            tree: tree.clone(),
-            ledger: Ledger::default(),
-            changes: Vec::new(),
+            draft: Draft::new(tree),
             steps: Vec::new(),
             touched: BTreeSet::new(),
             charged: 0,
@@ -81,9 +73,22 @@ impl Transaction {
     /// Lets go of the snapshot. Everything but an abort answers `EAGAIN` from now on.
     ///
     /// No snapshot takes the old one's place, not even today's: nobody would count what that holds back.
-    pub(crate) fn doom(&mut self) {
-        let empty = self.tree.emptied();
-        *self = Transaction { charged: self.charged, is_doomed: true, ..Transaction::new(&empty, 0) };
+    pub(crate) fn doom(&mut self, graves: &mut Sweep) {
+        let empty = self.base.emptied();
+        let doomed = Transaction { charged: self.charged, is_doomed: true, ..Transaction::new(&empty, 0) };
+        mem::replace(self, doomed).bury(graves);
+    }
+
+    /// Gives up all that it held; what nobody else has is freed later.
+    pub(crate) fn bury(self, graves: &mut Sweep) {
+        for step in self.steps {
+            let (Step::Read { saw: Ok(node), .. } | Step::Change { before: Some(node), .. }) = step else {
+                continue;
+            };
+            graves.push(node);
+        }
+        self.draft.bury(graves);
+        self.base.bury(graves);
     }
 
     /// Finds a node, of which `part` is to be read, in the transaction.
@@ -95,7 +100,7 @@ impl Transaction {
         part: Part,
     ) -> Result<Arc<Node>, Error> {
         self.charge(who, domains, path, 0)?;
-        let saw = find(&self.tree, who, path, Access::Read).cloned();
+        let saw = find(&self.draft.tree, who, path, Access::Read).cloned();
         self.steps.push(Step::Read { path: path.clone(), part, saw: saw.clone() });
         saw
     }
@@ -110,25 +115,25 @@ impl Transaction {
     ) -> Result<(), Error> {
         let levels = op.path().names().count() + 1;
         self.charge(who, domains, op.path(), levels * LEVEL_COST + op.payload_len())?;
-        let before = self.tree.get(op.path().as_str()).cloned();
-        let Transaction { tree, ledger, changes, .. } = self;
-        let done = Desk { tree, ledger, changes, domains, generation }.apply(who, &op);
+        let before = self.draft.tree.get(op.path().as_str()).cloned();
+        let done = self.draft.desk(domains, generation).apply(who, &op);
         self.steps.push(Step::Change { op, before, done });
         done
     }
 
-    /// Commits onto `current`.
+    /// Commits onto `current`: what is to take its place.
     ///
     /// # Errors
     /// [`Error::Again`]: it conflicts with what happened since it began.
     pub(crate) fn commit(
-        mut self,
+        &mut self,
         who: &Caller,
-        domains: &Domains,
+        domains: &mut Domains,
         generation: &mut u64,
         current: &Tree,
         releases: u64,
-    ) -> Result<Outcome, Error> {
+        graves: &mut Sweep,
+    ) -> Result<Draft, Error> {
         if self.is_doomed {
             return Err(Error::Again);
         }
@@ -136,12 +141,16 @@ impl Transaction {
             // The numbers in its permissions may be other domains' by now (XSA-417).
             return Err(Error::Again);
         }
-        if !self.base.is_same(current) {
-            self.replay(who, domains, generation, current)?;
+        let mut done = Draft::new(current);
+        if self.base.is_same(current) {
+            mem::swap(&mut done, &mut self.draft);
+        } else if let Err(error) = self.replay(&mut done, who, domains, generation) {
+            done.bury(graves);
+            return Err(error);
         }
-        let Transaction { base, tree, ledger, changes, .. } = self;
-        let changes = changes.into_iter().filter_map(|change| as_seen_from(&base, change)).collect();
-        Ok(Outcome { tree, ledger, changes })
+        let changes = mem::take(&mut done.changes).into_iter();
+        done.changes = changes.filter_map(|change| as_seen_from(current, change, graves)).collect();
+        Ok(done)
     }
 
     fn names_domains(&self) -> bool {
@@ -174,33 +183,28 @@ impl Transaction {
         Ok(())
     }
 
-    /// Does everything once more on `current`, which becomes the base.
+    /// Does everything once more in `draft`.
     fn replay(
-        &mut self,
+        &self,
+        draft: &mut Draft,
         who: &Caller,
-        domains: &Domains,
+        domains: &mut Domains,
         generation: &mut u64,
-        current: &Tree,
     ) -> Result<(), Error> {
-        let (mut tree, mut ledger, mut changes) = (current.clone(), Ledger::default(), Vec::new());
         for step in &self.steps {
             let is_same = match step {
                 Step::Read { path, part, saw } => {
-                    reads_the_same(*part, saw, find(&tree, who, path, Access::Read))
+                    reads_the_same(*part, saw, find(&draft.tree, who, path, Access::Read))
                 }
                 Step::Change { op, before, done } => {
-                    is_as_before(op, before.as_ref(), tree.get(op.path().as_str())) && {
-                        let (tree, ledger, changes) = (&mut tree, &mut ledger, &mut changes);
-                        Desk { tree, ledger, changes, domains, generation }.apply(who, op) == *done
-                    }
+                    is_as_before(op, before.as_ref(), draft.tree.get(op.path().as_str()))
+                        && draft.desk(domains, generation).apply(who, op) == *done
                 }
             };
             if !is_same {
                 return Err(Error::Again);
             }
         }
-        self.base = current.clone();
-        (self.tree, self.ledger, self.changes) = (tree, ledger, changes);
         Ok(())
     }
 }
@@ -231,11 +235,15 @@ fn is_as_before(op: &Op, then: Option<&Arc<Node>>, now: Option<&Arc<Node>>) -> b
 }
 
 /// The change as those see it who knew only `base`: what came and went inside the transaction never was.
-fn as_seen_from(base: &Tree, change: Change) -> Option<Change> {
+fn as_seen_from(base: &Tree, change: Change, graves: &mut Sweep) -> Option<Change> {
+    let old = base.get(change.path.as_str());
     let kind = match change.kind {
         ChangeKind::Written => ChangeKind::Written,
-        ChangeKind::Removed(_) => ChangeKind::Removed(base.get(change.path.as_str())?.clone()),
-        ChangeKind::Permitted(_) => match base.get(change.path.as_str()) {
+        ChangeKind::Removed(top) => {
+            graves.push(top);
+            ChangeKind::Removed(old?.clone())
+        }
+        ChangeKind::Permitted(_) => match old {
             Some(node) => ChangeKind::Permitted(node.perms.clone()),
             None => ChangeKind::Written,
         },

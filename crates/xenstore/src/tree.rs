@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use crate::node::Node;
 use crate::path::{StorePath, names};
 use crate::perms::Perms;
+use crate::sweep::Sweep;
 
 /// One version of all nodes.
 #[derive(Clone, Debug)]
@@ -32,6 +33,11 @@ impl Tree {
     /// Another tree, with the same permissions, and nothing in it.
     pub(crate) fn emptied(&self) -> Self {
         Tree::new(self.root.perms.clone())
+    }
+
+    /// Gives the version up; what nobody else has of it is freed later.
+    pub(crate) fn bury(self, graves: &mut Sweep) {
+        graves.push(self.root);
     }
 
     /// Whether both are the same version.

@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::ConnId;
-use crate::path::StorePath;
+use crate::path::{StorePath, names};
 
 /// What a watch costs besides its path and token.
 const WATCH_COST: usize = 256;
@@ -88,6 +88,11 @@ impl Watches {
         }
     }
 
+    /// The id of the next watch: those that are set already have smaller ones.
+    pub(crate) fn next_id(&self) -> WatchId {
+        WatchId(self.next_id)
+    }
+
     pub(crate) fn get(&self, id: WatchId) -> Option<&Watch> {
         self.by_id.get(&id)
     }
@@ -150,16 +155,59 @@ impl Watches {
         }
     }
 
-    /// The watches strictly below `path`.
-    pub(crate) fn below(&self, path: &StorePath) -> Vec<WatchId> {
+    /// Whether there may be watches strictly below `path`.
+    pub(crate) fn has_below(&self, path: &StorePath) -> bool {
+        self.spot(path).is_some_and(|spot| !self.spots[spot].below.is_empty())
+    }
+
+    /// Some of the watches strictly below `path`: those of the first `most` places that come after the place `after`. Returns them,
+    /// and the last of these places to go on from; None where there are no more.
+    pub(crate) fn below(
+        &self,
+        path: &StorePath,
+        after: Option<&str>,
+        most: usize,
+    ) -> (Vec<WatchId>, Option<String>) {
         let mut found = Vec::new();
-        let Some(top) = self.spot(path) else { return found };
-        let mut stack: Vec<usize> = self.spots[top].below.iter().map(|(_, spot)| *spot).collect();
-        while let Some(spot) = stack.pop() {
-            found.extend(&self.spots[spot].watches);
-            stack.extend(self.spots[spot].below.iter().map(|(_, spot)| *spot));
+        let Some(top) = self.spot(path) else { return (found, None) };
+        let mut at = String::from(after.unwrap_or_default());
+        // The places on the way down, each with the next one below it and the length of its path.
+        let mut stack = alloc::vec![(top, 0, 0)];
+        // The way back to where the last call ended; watches may have come and gone since.
+        let mut len = 0;
+        for name in names(after.unwrap_or_default()) {
+            let Some((spot, next, _)) = stack.last_mut() else { break };
+            len += name.len() + 1;
+            match self.spots[*spot].place(name) {
+                Ok(here) => {
+                    *next = here + 1;
+                    let below = self.spots[*spot].below[here].1;
+                    stack.push((below, 0, len));
+                }
+                Err(here) => {
+                    *next = here;
+                    break;
+                }
+            }
         }
-        found
+        let mut visited = 0;
+        while let Some((spot, next, len)) = stack.last_mut() {
+            let Some((name, below)) = self.spots[*spot].below.get(*next) else {
+                stack.pop();
+                continue;
+            };
+            *next += 1;
+            at.truncate(*len);
+            at.push('/');
+            at.push_str(name);
+            found.extend(&self.spots[*below].watches);
+            stack.push((*below, 0, at.len()));
+            visited += 1;
+            if visited == most {
+                return (found, Some(at));
+            }
+        }
+        (found, None)
     }
 
     /// The watches on the special name, and whether each wants to know the domain (`depth` 1).

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use xen_abi::DomId;
 
 use super::{Asked, OK};
-use crate::domain::Ledger;
+use crate::ledger::Ledger;
 use crate::path::home;
 use crate::quota::NAMES;
 use crate::store::{FEATURES, Store};

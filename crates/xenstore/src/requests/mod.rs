@@ -31,7 +31,7 @@ struct Asked<'a> {
 impl Store {
     /// Does what a request asks, and returns the reply's bytes. Every request has exactly one reply.
     pub fn handle(&mut self, conn: ConnId, request: &Request) -> Vec<u8> {
-        match self.answer(conn, request) {
+        match self.tidily(|store| store.answer(conn, request)) {
             Ok(payload) => request.reply(Ok(&payload)),
             Err(error) => request.reply(Err(error)),
         }

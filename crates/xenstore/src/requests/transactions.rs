@@ -2,10 +2,12 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::mem;
 
 use super::{Asked, OK};
 use crate::Error;
 use crate::connection::ConnId;
+use crate::draft::Draft;
 use crate::quota::check;
 use crate::store::Store;
 use crate::transaction::Transaction;
@@ -36,12 +38,16 @@ impl Store {
             b"F" => false,
             _ => return Err(Error::Invalid),
         };
-        let transaction = self.end_transaction(asked.conn, asked.tx).ok_or(Error::NotFound)?;
-        if is_commit {
-            let Store { tree, domains, generation, releases, .. } = self;
-            let outcome = transaction.commit(&asked.who, domains, generation, tree, *releases)?;
-            self.tree = outcome.tree;
-            self.finish(outcome.ledger, outcome.changes);
+        let mut transaction = self.end_transaction(asked.conn, asked.tx).ok_or(Error::NotFound)?;
+        let committed = is_commit.then(|| {
+            let Store { tree, domains, generation, releases, work, .. } = self;
+            transaction.commit(&asked.who, domains, generation, tree, *releases, &mut work.graves)
+        });
+        transaction.bury(&mut self.work.graves);
+        if let Some(done) = committed.transpose()? {
+            let Draft { tree, ledger, changes } = done;
+            mem::replace(&mut self.tree, tree).bury(&mut self.work.graves);
+            self.finish(ledger, changes);
         }
         Ok(OK.to_vec())
     }

@@ -7,6 +7,7 @@ use super::{Asked, OK};
 use crate::Error;
 use crate::connection::ConnId;
 use crate::path::home;
+use crate::perms::Party;
 use crate::quota::check;
 use crate::store::Store;
 use crate::watch::{Watch, WatchId};
@@ -59,7 +60,7 @@ impl Store {
         }
         let id = self.watches.add(watch);
         if let Some(conn) = self.conns.get_mut(&conn) {
-            conn.watches.push(id);
+            conn.watches.insert(id);
         }
         // A watch fires once at once: clients need not look before they wait.
         self.queue(id, &own);
@@ -73,22 +74,21 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn end_watch(&mut self, conn: ConnId, id: WatchId) {
-        let (Some(watch), Some(conn)) = (self.watches.remove(id), self.conns.get_mut(&conn)) else { return };
+    fn end_watch(&mut self, conn: ConnId, id: WatchId) {
+        let Some(conn) = self.conns.get_mut(&conn) else { return };
         conn.forget(id);
         let party = conn.party;
+        self.drop_watch(party, id);
+    }
+
+    /// Drops a watch of which its connection knows nothing any more.
+    pub(crate) fn drop_watch(&mut self, party: Party, id: WatchId) {
+        let Some(watch) = self.watches.remove(id) else { return };
         self.domains.refund_memory(party, watch.cost());
         if self.domains.is_alive(party)
             && let Some(domain) = self.domains.get_mut(party.domid)
         {
             domain.usage.watches = domain.usage.watches.saturating_sub(1);
-        }
-    }
-
-    pub(crate) fn end_watches(&mut self, conn: ConnId) {
-        let ids = self.conns.get(&conn).map(|conn| conn.watches.clone());
-        for id in ids.into_iter().flatten() {
-            self.end_watch(conn, id);
         }
     }
 

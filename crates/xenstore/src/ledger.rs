@@ -1,0 +1,106 @@
+//! Changes in what domains use, not booked yet.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::node::Node;
+use crate::perms::Party;
+use crate::sweep::{Shared, Sweep};
+
+/// How many removed nodes a ledger counts when they are removed: whatever a guest may own by its quota. The rest of a large
+/// subtree is counted later, piece by piece.
+const COUNT_AT_ONCE: usize = 1024;
+
+/// What one change, or one transaction, gives to and takes from domains.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    sums: Vec<(Party, isize, isize)>,
+    /// Removed nodes that are not in the sums yet.
+    pub(crate) uncounted: Sweep,
+    /// Bytes of the removed nodes that are.
+    pub(crate) removed: usize,
+    at_once: usize,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger { sums: Vec::new(), uncounted: Sweep::default(), removed: 0, at_once: COUNT_AT_ONCE }
+    }
+}
+
+impl Ledger {
+    /// A ledger that counts no removed nodes itself.
+    pub(crate) fn for_later() -> Self {
+        Ledger { at_once: 0, ..Ledger::default() }
+    }
+
+    pub(crate) fn add(&mut self, party: Party, nodes: isize, memory: isize) {
+        add(&mut self.sums, party, nodes, memory);
+    }
+
+    /// Takes a removed subtree from its owners.
+    pub(crate) fn remove(&mut self, gone: Arc<Node>) {
+        self.uncounted.push(gone);
+        self.at_once -= self.count(self.at_once);
+    }
+
+    /// Counts up to `most` more of the removed nodes; returns how many.
+    pub(crate) fn count(&mut self, most: usize) -> usize {
+        let Ledger { sums, uncounted, .. } = self;
+        let (counted, removed) = count(uncounted, most, |party, nodes, memory| {
+            add(sums, party, -(nodes as isize), -(memory as isize));
+        });
+        self.removed += removed;
+        counted
+    }
+
+    pub(crate) fn of(&self, party: Party) -> (isize, isize) {
+        let found = self.sums.iter().find(|(other, ..)| *other == party);
+        found.map_or((0, 0), |&(_, nodes, memory)| (nodes, memory))
+    }
+
+    pub(crate) fn sums(&self) -> impl Iterator<Item = (Party, isize, isize)> {
+        self.sums.iter().copied()
+    }
+}
+
+fn add(sums: &mut Vec<(Party, isize, isize)>, party: Party, nodes: isize, memory: isize) {
+    // Few parties take part in anything: looking through all is the fastest.
+    match sums.iter_mut().find(|(other, ..)| *other == party) {
+        Some((_, sum_nodes, sum_memory)) => {
+            *sum_nodes += nodes;
+            *sum_memory += memory;
+        }
+        None => sums.push((party, nodes, memory)),
+    }
+}
+
+/// Counts up to `most` removed nodes, and tells whose they were: owner, nodes, bytes. Returns how many, and their bytes together.
+pub(crate) fn count(
+    removed: &mut Sweep,
+    most: usize,
+    mut refund: impl FnMut(Party, usize, usize),
+) -> (usize, usize) {
+    let (mut counted, mut bytes) = (0, 0);
+    // Neighbours mostly have the same owner: one refund for all of them.
+    let mut run: Option<(Party, usize, usize)> = None;
+    while counted < most
+        && let Some((owner, cost)) = removed.next(Shared::Visit)
+    {
+        counted += 1;
+        bytes += cost;
+        run = Some(match run {
+            Some((party, nodes, memory)) if party == owner => (party, nodes + 1, memory + cost),
+            other => {
+                if let Some((party, nodes, memory)) = other {
+                    refund(party, nodes, memory);
+                }
+                (owner, 1, cost)
+            }
+        });
+    }
+    if let Some((party, nodes, memory)) = run {
+        refund(party, nodes, memory);
+    }
+    (counted, bytes)
+}
