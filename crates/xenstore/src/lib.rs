@@ -6,6 +6,7 @@
 //! * [`Control`]: how the toolstack in the same process reads and writes, many nodes at once.
 //! * [`serve`]: one guest's connection, from its first request to its end. [`RingConnection`] is that connection over a
 //!   shared page and an event channel.
+//! * [`client`]: the other end of the same protocol.
 //!
 //! Behaviour is that of `docs/misc/xenstore.txt` and of the C server; where they leave a choice, or ours differs, the place
 //! says so.
@@ -27,6 +28,7 @@
 extern crate alloc;
 
 mod children;
+pub mod client;
 mod connection;
 mod control;
 mod domain;
