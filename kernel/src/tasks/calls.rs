@@ -169,9 +169,14 @@ async fn dmesg(system: &'static System, clear: bool) -> Result<Vec<u8>, XenError
 }
 
 async fn usage(system: &'static System, (): ()) -> Usage {
-    let (heap_used, heap_size) = heap::usage();
+    let heap = heap::usage();
     let image = layout::image();
-    system.toolstack.usage(OwnMemory { heap_used, heap_size, kernel_image: image.end - image.start })
+    let kernel_image = image.end - image.start;
+    system.toolstack.usage(OwnMemory {
+        heap_used: heap.used as u64,
+        heap_size: heap.size as u64,
+        kernel_image,
+    })
 }
 
 /// Answers first, so that whoever asked knows that it was heard.
