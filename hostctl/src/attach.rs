@@ -11,11 +11,17 @@ use proto::error::DomainError;
 use proto::wire::StreamChannel;
 
 use crate::client::{CallError, Client, Event};
+use crate::log_lines::LogLines;
 use crate::output::Output;
 use crate::terminal::RawTerminal;
 
 /// The byte that ends an attachment: Ctrl-].
 const DETACH: u8 = 0x1d;
+
+/// Typed bytes that may wait for the guest.
+const MOST_TYPED: usize = 1 << 20;
+/// Bytes of a pipe that may wait for the guest.
+const MOST_PIPED: usize = 64 << 10;
 
 /// Why an attachment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,29 +63,28 @@ impl Stream {
         }
     }
 
-    /// Copies what comes to stdout until the stream ends, or nothing came for `silence`. On a terminal, control characters are
-    /// made visible.
+    /// Copies what comes to stdout until the stream ends, or nothing came for `silence`.
     ///
     /// # Errors
     /// The line is lost, a signal came, or stdout is closed.
     pub fn drain(
         &self,
         client: &mut Client,
+        lines: &mut LogLines,
         out: &mut Output,
         silence: Option<Duration>,
     ) -> Result<(), CallError> {
         loop {
             let event = client.event(None, silence.map(|silence| Instant::now() + silence))?;
             match self.bytes_of(&event) {
-                Some(Ok(bytes)) => {
-                    out.foreign(&bytes)?;
-                    out.flush()?;
-                }
-                Some(Err(_)) => return Ok(()),
-                None if matches!(event, Event::Deadline) => return Ok(()),
+                Some(Ok(bytes)) => lines.write(&bytes, out)?,
+                Some(Err(_)) => break,
+                None if matches!(event, Event::Deadline) => break,
                 None => {}
             }
         }
+        lines.end(out)?;
+        Ok(())
     }
 }
 
@@ -119,15 +124,19 @@ impl Console {
     /// A terminal is made raw, and Ctrl-] detaches; that byte does so from a pipe too. The end of a pipe ends nothing: what the
     /// guest prints goes on to stdout until the domain is gone, so that a script may type and then read.
     ///
+    /// What the guest does not take waits here. A terminal is read all the same, since Ctrl-] may follow, and what is typed beyond
+    /// [`MOST_TYPED`] is lost; a pipe is not read until there is room.
+    ///
     /// # Errors
     /// The line is lost, a signal came, or stdout is closed.
     pub fn interact(&self, client: &mut Client, out: &mut Output) -> Result<Ended, CallError> {
         out.flush()?;
-        let _raw = RawTerminal::enter()?;
+        let raw = RawTerminal::enter()?;
         let stdin = io::stdin();
         let mut is_open = true;
         loop {
-            let event = client.event(is_open.then(|| stdin.as_fd()), None)?;
+            let is_wanted = is_open && (raw.is_some() || client.nr_unsent() < MOST_PIPED);
+            let event = client.event(is_wanted.then(|| stdin.as_fd()), None)?;
             match self.stream.bytes_of(&event) {
                 Some(Ok(bytes)) => {
                     out.stdout.write_all(&bytes)?;
@@ -141,12 +150,14 @@ impl Console {
                     let mut typed = [0; 1024];
                     let count = rustix::io::read(&stdin, &mut typed).unwrap_or(0);
                     is_open = count > 0;
-                    let typed = &typed[..count];
-                    let end = typed.iter().position(|byte| *byte == DETACH);
-                    if count > 0 && end != Some(0) {
-                        client.write(self.stream.channel, &typed[..end.unwrap_or(count)])?;
+                    let end = typed[..count].iter().position(|byte| *byte == DETACH);
+                    let typed = &typed[..end.unwrap_or(count)];
+                    if !typed.is_empty() && client.nr_unsent() < MOST_TYPED {
+                        client.queue(self.stream.channel, typed);
                     }
                     if end.is_some() {
+                        // The rest is for a guest that does not read.
+                        client.push()?;
                         return Ok(Ended::Detached);
                     }
                 }

@@ -29,14 +29,17 @@ pub fn create(
 ) -> Result<Created, Failure> {
     let Some(kernel) = &settings.kernel else {
         return Err(Failure::Plain(format!(
-            "domain '{}' has no kernel: add kernel = \"/path/to/kernel\" to its configuration",
+            "domain '{}' has no kernel; add kernel = \"/path/to/kernel\" to its configuration",
             settings.name
         )));
     };
     let images = Images::bring(client, kernel, settings.ramdisk.as_ref())?;
     let request = CreateRequest { config: config(settings, &images), paused };
+    client.progress.begin(&format!("building domain '{}'", settings.name));
     let ticket = client.start::<DomainCreate>(&request)?;
-    match client.wait_for(&ticket) {
+    let answer = client.wait_for(&ticket);
+    client.progress.end();
+    match answer {
         Ok(answer) => answer.map_err(|error| Failure::Plain(refusal(settings, &error))),
         Err(error @ (CallError::Interrupted(_) | CallError::Deadline(_))) => {
             out.complain(
@@ -135,13 +138,13 @@ fn refusal(settings: &Settings, error: &CreateError) -> String {
             format!("Invalid VM Name '{name}': letters, digits and _ - . : + are possible; set name = \"...\"")
         }
         CreateError::NameInUse { domid: Some(domid) } => format!(
-            "VM name '{name}' already exists as domain {domid} (destroy that one first, or choose another name)"
+            "VM name '{name}' already exists as domain {domid}; destroy that one first, or choose another name"
         ),
         CreateError::NameInUse { domid: None } => {
-            format!("VM name '{name}' already exists (it is being created at this moment; choose another name)")
+            format!("VM name '{name}' already exists (it is being created at this moment); choose another name")
         }
         CreateError::UuidInUse { domid } => {
-            format!("Domain '{name}' already exists with ID '{domid}' (same uuid; leave uuid out or change it)")
+            format!("Domain '{name}' already exists with ID '{domid}' (same uuid); leave uuid out or change it")
         }
         CreateError::TooLittleMemory { asked_kib, least_kib } => format!(
             "domain '{name}' cannot have {} MiB of memory: it takes at least {} MiB; set memory = {} or more",
@@ -156,7 +159,7 @@ fn refusal(settings: &Settings, error: &CreateError) -> String {
             free_kib / 1024
         ),
         CreateError::BadVcpus { asked, most } => {
-            format!("domain '{name}' cannot have {asked} vcpus: 1 to {most} are possible")
+            format!("domain '{name}' cannot have {asked} vcpus; 1 to {most} are possible")
         }
         CreateError::MaxBelowStart => {
             format!("domain '{name}': maxmem is below memory, or maxvcpus below vcpus; raise the maximum")
@@ -222,7 +225,7 @@ mod tests {
         for (error, text) in [
             (
                 CreateError::NameInUse { domid: Some(3) },
-                "VM name 'g' already exists as domain 3 (destroy that one first, or choose another name)",
+                "VM name 'g' already exists as domain 3; destroy that one first, or choose another name",
             ),
             (
                 CreateError::TooLittleMemory { asked_kib: 0, least_kib: 3000 },
@@ -235,7 +238,7 @@ mod tests {
             ),
             (
                 CreateError::BadVcpus { asked: 0, most: 128 },
-                "domain 'g' cannot have 0 vcpus: 1 to 128 are possible",
+                "domain 'g' cannot have 0 vcpus; 1 to 128 are possible",
             ),
             (
                 CreateError::BadKernel(BadKernel::NotPvh),

@@ -53,6 +53,9 @@ struct Global {
     /// Say on stderr what is done.
     #[arg(short, long, global = true)]
     verbose: bool,
+    /// Print JSON, for programs: results on stdout, errors on stderr.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -132,16 +135,28 @@ pub fn run(mut args: Vec<OsString>, out: &mut Output) -> u8 {
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
-            // A closed stdout is no reason to say more.
-            let _ = error.print();
-            return code;
+            // What was not understood is not known to be `--json`, but that is how it was meant.
+            out.is_json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+            return refuse(&error, out);
         }
     };
+    out.is_json = cli.global.json;
     let options =
         Options { connect: cli.global.connect, timeout: cli.global.timeout, verbose: cli.global.verbose };
     let result = dispatch(cli.command, &options, out).and_then(|code| Ok(out.flush().map(|()| code)?));
     result.unwrap_or_else(|error| report(&error, out))
+}
+
+/// Help and version, or what is wrong with the command line.
+fn refuse(error: &clap::Error, out: &mut Output) -> u8 {
+    if error.use_stderr() && out.is_json {
+        let text = error.render().to_string();
+        let text = text.strip_prefix("error: ").unwrap_or(&text);
+        return out.fail_with(exit::USAGE, text, Some("'--help' shows how it is used"));
+    }
+    // A closed stdout is no reason to say more.
+    let _ = error.print();
+    if error.use_stderr() { exit::USAGE } else { exit::OK }
 }
 
 fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8> {
@@ -175,10 +190,7 @@ fn run_xm(words: Vec<OsString>, options: &Options, out: &mut Output) -> u8 {
     let words: Result<Vec<String>, OsString> = words.into_iter().map(OsString::into_string).collect();
     match words {
         Ok(words) => xm::run(&words, options, out),
-        Err(word) => {
-            out.complain(&format!("Error: a word is not UTF-8: {}", word.to_string_lossy()));
-            exit::FAILED
-        }
+        Err(word) => out.fail(exit::FAILED, &format!("a word is not UTF-8: {}", word.to_string_lossy())),
     }
 }
 
@@ -188,15 +200,13 @@ fn report(error: &anyhow::Error, out: &mut Output) -> u8 {
     if io_kind == Some(io::ErrorKind::BrokenPipe) {
         return exit::OK;
     }
-    if let Some(CallError::Interrupted(signal)) = error.downcast_ref() {
-        return exit::by_signal(*signal);
-    }
-    out.complain(&format!("Error: {error:#}"));
-    match error.downcast_ref::<CallError>() {
+    let code = match error.downcast_ref::<CallError>() {
+        Some(CallError::Interrupted(signal)) => return out.stopped(*signal),
         Some(error) => error.exit_code(),
         None if error.is::<MachineFailed>() => exit::MACHINE,
         None => exit::FAILED,
-    }
+    };
+    out.fail(code, &format!("{error:#}"))
 }
 
 #[cfg(test)]

@@ -38,11 +38,11 @@ pub enum Line {
 pub enum ConnectError {
     /// The text is of no known kind.
     #[error(
-        "cannot connect to '{0}': lab:NAME (a lab of this machine) and unix:/PATH (a raw line on a unix socket) work"
+        "cannot connect to '{0}'; lab:NAME (a lab of this machine) and unix:/PATH (a raw line on a unix socket) work"
     )]
     UnknownKind(String),
     /// A kind that is planned but not there.
-    #[error("cannot connect to '{0}': this release has lab:NAME and unix:/PATH, no other kinds of line yet")]
+    #[error("cannot connect to '{0}'; this release has lab:NAME and unix:/PATH, no other kinds of line yet")]
     NotYet(String),
     /// No lab of this name is up.
     #[error("no lab '{name}' is up{}", labs_up(.up))]
@@ -53,21 +53,21 @@ pub enum ConnectError {
         up: Vec<String>,
     },
     /// Nothing was named, and no lab is up.
-    #[error("no control domain to talk to: start a lab with 'hostctl lab up', or name a line with --connect")]
+    #[error("no control domain to talk to; start a lab with 'hostctl lab up', or name a line with --connect")]
     Nothing,
     /// Nothing was named, and several labs are up.
-    #[error("several labs are up ({}): choose one with --connect lab:NAME or HOSTCTL_CONNECT", .0.join(", "))]
+    #[error("several labs are up ({}); choose one with --connect lab:NAME or HOSTCTL_CONNECT", .0.join(", "))]
     Several(Vec<String>),
     /// The name of a lab has letters that it may not have.
     #[error(
-        "'{0}' is no name for a lab: up to 40 letters, digits, '_', '-' and '.' are, the last two not at its start"
+        "'{0}' is no name for a lab; up to 40 letters, digits, '_', '-' and '.' are, the last two not at its start"
     )]
     BadLabName(String),
 }
 
 fn labs_up(up: &[String]) -> String {
     if up.is_empty() {
-        "; none is. Start it with 'hostctl lab up'".into()
+        "; start it with 'hostctl lab up'".into()
     } else {
         format!("; these are: {}", up.join(", "))
     }

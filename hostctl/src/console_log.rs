@@ -1,13 +1,15 @@
 //! `hostctl console-log`: what a domain printed, also one that is gone.
 
 use anyhow::Result;
+use serde_json::json;
 
 use crate::attach::Console;
 use crate::client::Client;
 use crate::connect::Options;
 use crate::exit;
+use crate::log_lines::{LogLines, Text};
 use crate::output::Output;
-use crate::xm::failure::Failure;
+use crate::xm::failure::{Failure, NAMES_HINT};
 
 /// Print what a domain has printed on its console: of a live one, or of one that ended lately.
 #[derive(clap::Args, Debug)]
@@ -28,20 +30,20 @@ impl ConsoleLog {
         let mut client = Client::connect(options)?;
         match Console::open(&mut client, &self.domain, self.follow)? {
             Ok(console) => {
-                if console.opened.lost > 0 {
-                    out.complain(&format!(
-                        "hostctl: the first {} bytes are no longer kept",
-                        console.opened.lost
-                    ));
+                match console.opened.lost {
+                    0 => {}
+                    lost if out.is_json => out.json(&json!({ "lost_bytes": lost }))?,
+                    lost => out.complain(&format!("hostctl: the first {lost} bytes are no longer kept")),
                 }
-                console.stream().drain(&mut client, out, None)?;
+                console.stream().drain(&mut client, &mut LogLines::new(Text::Safe), out, None)?;
                 Ok(exit::OK)
             }
             Err(error) => match Failure::domain(&self.domain, "read the console of", error) {
-                Failure::NoDomain(name) => {
-                    out.complain(&format!("Error: Domain '{name}' does not exist."));
-                    Ok(exit::NO_DOMAIN)
-                }
+                Failure::NoDomain(name) => Ok(out.fail_with(
+                    exit::NO_DOMAIN,
+                    &format!("Domain '{name}' does not exist."),
+                    Some(NAMES_HINT),
+                )),
                 Failure::WithUsage(text) | Failure::Plain(text) => anyhow::bail!(text),
                 other => anyhow::bail!("{other:?}"),
             },

@@ -9,9 +9,12 @@ use crate::attach::Stream;
 use crate::client::Client;
 use crate::connect::Options;
 use crate::exit;
+use crate::log_lines::{LogLines, Text};
 use crate::output::Output;
 use crate::xm::Context;
 use crate::xm::failure::Failure;
+
+const SIGINT: i32 = rustix::process::Signal::INT.as_raw();
 
 /// Print the control domain's own log.
 #[derive(clap::Args, Debug)]
@@ -30,12 +33,12 @@ impl Log {
         let mut client = Client::connect(options)?;
         match copy(&mut client, self.follow, out) {
             Ok(()) => Ok(exit::OK),
-            Err(Failure::Plain(text) | Failure::WithUsage(text) | Failure::Code(_, text)) => {
-                anyhow::bail!(text)
-            }
+            Err(Failure::Plain(text) | Failure::WithUsage(text)) => anyhow::bail!(text),
+            Err(Failure::Code(code, text)) => Ok(out.fail(code, &text)),
             Err(Failure::Output(error)) => Err(error.into()),
             Err(Failure::Silent(code)) => Ok(code),
-            Err(Failure::Interrupted | Failure::NoDomain(_)) => Ok(exit::by_signal(2)),
+            Err(Failure::Signal(signal)) => Ok(out.stopped(signal)),
+            Err(Failure::Interrupted | Failure::NoDomain(_)) => Ok(out.stopped(SIGINT)),
         }
     }
 }
@@ -53,6 +56,6 @@ fn copy(client: &mut Client, follow: bool, out: &mut Output) -> Result<(), Failu
     let channel = client.reserve()?;
     let opened = client.call::<HostLog>(&LogOpen { channel: StreamChannel(channel), follow })?;
     opened.map_err(|error| Failure::domain("0", "read the log of", error))?;
-    Stream::on(channel).drain(client, out, None)?;
+    Stream::on(channel).drain(client, &mut LogLines::new(Text::Safe), out, None)?;
     Ok(())
 }

@@ -2,8 +2,15 @@
 //!
 //! Commands write to an [`Output`], never to `println!`, so that tests read exactly what a user would see. A closed
 //! pipe is no error: the program ends quietly, as if all had been read.
+//!
+//! What went wrong is one sentence; behind its last semicolon stands what to do about it. With `--json` the two are
+//! told apart: one object on stderr, with `error`, `code` (the exit code) and `hint`.
 
 use std::io::{self, IsTerminal, Write};
+
+use serde_json::{Map, Value, json};
+
+use crate::exit;
 
 /// The two places that a command writes to.
 pub struct Output {
@@ -13,16 +20,23 @@ pub struct Output {
     pub stderr: Box<dyn Write>,
     /// Stdout is a terminal: colours, and no control characters of guests.
     pub is_terminal: bool,
+    /// `--json` was given: results and errors are for programs.
+    pub is_json: bool,
+    /// With `--json`: what was noted, until an error takes it along.
+    notes: Vec<String>,
 }
 
 impl Output {
     /// The program's own stdout and stderr. Stdout is buffered until [`Output::flush`] or the end.
     pub fn standard() -> Output {
-        Output {
-            stdout: Box::new(io::BufWriter::new(io::stdout())),
-            stderr: Box::new(io::stderr()),
-            is_terminal: io::stdout().is_terminal(),
-        }
+        let stdout = io::stdout();
+        let is_terminal = stdout.is_terminal();
+        Output::new(Box::new(io::BufWriter::new(stdout)), Box::new(io::stderr()), is_terminal)
+    }
+
+    /// Two other places.
+    pub fn new(stdout: Box<dyn Write>, stderr: Box<dyn Write>, is_terminal: bool) -> Output {
+        Output { stdout, stderr, is_terminal, is_json: false, notes: Vec::new() }
     }
 
     /// Writes text to stdout.
@@ -45,12 +59,55 @@ impl Output {
     ///
     /// # Errors
     /// Whatever writing gives.
-    pub fn json(&mut self, value: &serde_json::Value) -> io::Result<()> {
+    pub fn json(&mut self, value: &Value) -> io::Result<()> {
         writeln!(self.stdout, "{value}")
     }
 
-    /// Writes one line to stderr, after everything written to stdout so far. A closed stderr is no reason to fail.
+    /// Writes one line to stderr, after everything written to stdout so far; with `--json` it waits for the error that it
+    /// belongs to. A closed stderr is no reason to fail.
     pub fn complain(&mut self, text: &str) {
+        if self.is_json {
+            self.notes.push(text.to_owned());
+        } else {
+            self.say(text);
+        }
+    }
+
+    /// Says why the command fails; returns the exit code that was given. Lines behind the first are detail, such as
+    /// the ends of logs.
+    pub fn fail(&mut self, code: u8, text: &str) -> u8 {
+        self.fail_with(code, text, None)
+    }
+
+    /// As [`Output::fail`]; the hint is for programs only, since people are told in another way.
+    pub fn fail_with(&mut self, code: u8, text: &str, hint: Option<&str>) -> u8 {
+        if !self.is_json {
+            self.say(&format!("Error: {text}"));
+            return code;
+        }
+        let (first, detail) = text.trim_end().split_once('\n').unwrap_or((text.trim_end(), ""));
+        let (error, own_hint) = error_and_hint(first);
+        let mut object = Map::new();
+        object.insert("error".into(), error.into());
+        object.insert("code".into(), code.into());
+        object.insert("hint".into(), own_hint.or(hint).into());
+        if !detail.is_empty() {
+            object.insert("detail".into(), detail.into());
+        }
+        if !self.notes.is_empty() {
+            object.insert("notes".into(), json!(std::mem::take(&mut self.notes)));
+        }
+        self.say(&Value::Object(object).to_string());
+        code
+    }
+
+    /// A signal ended the command: people know that they sent it. Returns the exit code for it.
+    pub fn stopped(&mut self, signal: i32) -> u8 {
+        let code = exit::by_signal(signal);
+        if self.is_json { self.fail(code, &format!("stopped by signal {signal}")) } else { code }
+    }
+
+    fn say(&mut self, text: &str) {
         let _ = self.stdout.flush();
         let _ = writeln!(self.stderr, "{text}");
     }
@@ -83,6 +140,21 @@ pub fn visible(bytes: &[u8]) -> Vec<u8> {
         }
     }
     out
+}
+
+/// Takes a sentence apart at its last semicolon that is not within parentheses.
+fn error_and_hint(text: &str) -> (&str, Option<&str>) {
+    let mut depth = 0usize;
+    let mut last = None;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ';' if depth == 0 && text[at..].starts_with("; ") => last = Some(at),
+            _ => {}
+        }
+    }
+    last.map_or((text, None), |at| (&text[..at], Some(&text[at + 2..])))
 }
 
 /// A uuid in its usual form.
@@ -118,8 +190,7 @@ pub(crate) mod testing {
     /// Runs `body` with an output, and returns what it gave and what it wrote to stdout and stderr.
     pub(crate) fn captured<T>(body: impl FnOnce(&mut Output) -> T) -> (T, String, String) {
         let (stdout, stderr) = (Sink::default(), Sink::default());
-        let mut out =
-            Output { stdout: Box::new(stdout.clone()), stderr: Box::new(stderr.clone()), is_terminal: false };
+        let mut out = Output::new(Box::new(stdout.clone()), Box::new(stderr.clone()), false);
         let result = body(&mut out);
         let text = |sink: Sink| String::from_utf8(sink.0.borrow().clone()).expect("output is text");
         (result, text(stdout), text(stderr))
@@ -133,6 +204,39 @@ mod tests {
     #[test]
     fn a_terminal_shows_escapes_instead_of_obeying_them() {
         assert_eq!(visible(b"a\x1b[31m\tb\r\n\x7f\x00"), b"a^[[31m\tb\r\n^?^@");
+    }
+
+    #[test]
+    fn with_json_an_error_is_one_object_that_tells_the_hint_apart() {
+        let failed = |text: &str| {
+            let (code, stdout, stderr) = testing::captured(|out| {
+                out.is_json = true;
+                out.complain("by the way");
+                out.fail(4, text)
+            });
+            assert_eq!((code, stdout.as_str()), (4, ""));
+            serde_json::from_str::<Value>(&stderr).unwrap()
+        };
+        assert_eq!(
+            failed("it broke (a; b); mend it\nlog line 1\nlog line 2\n"),
+            json!({
+                "error": "it broke (a; b)", "code": 4, "hint": "mend it", "detail": "log line 1\nlog line 2",
+                "notes": ["by the way"],
+            })
+        );
+        assert_eq!(
+            failed("it broke"),
+            json!({ "error": "it broke", "code": 4, "hint": null, "notes": ["by the way"] })
+        );
+    }
+
+    #[test]
+    fn without_json_an_error_is_a_line() {
+        let (_, _, stderr) = testing::captured(|out| {
+            out.complain("by the way");
+            out.fail_with(4, "it broke; mend it", Some("for programs"))
+        });
+        assert_eq!(stderr, "by the way\nError: it broke; mend it\n");
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! Bringing an image to the control domain, once: it is known there by its contents.
 
-use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use image::host::{ImageCache, Kind, PreparedImage};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use proto::endpoints::{ImageBegin, ImageFinish, ImagesPresent};
 use proto::error::ImageError;
 use proto::image::{ImageId, ImageOffer, Upload};
@@ -18,15 +16,15 @@ use crate::dirs;
 use crate::shm::{RING, SharedMemory};
 use crate::xm::failure::{Failure, xen_text};
 
-/// How long work goes on before a terminal is told of it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How often the wait for an image's preparation looks round.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Sees to it that the control domain has the image of this file; returns what it is known by.
 ///
 /// # Errors
 /// The file is no such image, or the control domain does not take it.
 pub fn ensure(client: &mut Client, path: &Path, kind: Kind) -> Result<ImageId, Failure> {
-    let image = prepare(path, kind)?;
+    let image = prepare(client, path, kind)?;
     let id = ImageId(image.id);
     let present = client.call::<ImagesPresent>(&vec![id])?;
     if present.first() != Some(&true) {
@@ -38,7 +36,14 @@ pub fn ensure(client: &mut Client, path: &Path, kind: Kind) -> Result<ImageId, F
 
 /// Unpacks, checks and packs the file, or finds it packed in the cache. That may take seconds: a terminal is told, and
 /// Ctrl-C is heard.
-fn prepare(path: &Path, kind: Kind) -> Result<PreparedImage, Failure> {
+fn prepare(client: &mut Client, path: &Path, kind: Kind) -> Result<PreparedImage, Failure> {
+    client.progress.begin(&format!("unpacking and packing the {kind}"));
+    let prepared = prepare_in_background(client, path, kind);
+    client.progress.end();
+    prepared
+}
+
+fn prepare_in_background(client: &mut Client, path: &Path, kind: Kind) -> Result<PreparedImage, Failure> {
     let (sender, receiver) = mpsc::channel();
     let file = path.to_owned();
     std::thread::spawn(move || {
@@ -47,66 +52,53 @@ fn prepare(path: &Path, kind: Kind) -> Result<PreparedImage, Failure> {
         let _ = sender.send(cache.prepare(&file, kind));
     });
     let signals = Signals::get()?;
-    let started = Instant::now();
-    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     loop {
-        match receiver.recv_timeout(Duration::from_millis(100)) {
-            Ok(prepared) => {
-                spinner.finish_and_clear();
-                return prepared.map_err(|error| Failure::Plain(error.to_string()));
-            }
+        match receiver.recv_timeout(LOOK) {
+            Ok(prepared) => return prepared.map_err(|error| Failure::Plain(error.to_string())),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 return Err(Failure::Plain(format!("the {kind} {} could not be prepared", path.display())));
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
         if let Some(signal) = signals.take() {
-            spinner.finish_and_clear();
             return Err(CallError::Interrupted(signal).into());
         }
-        if spinner.is_hidden() && started.elapsed() > PATIENCE && io::stderr().is_terminal() {
-            spinner.set_draw_target(ProgressDrawTarget::stderr());
-            spinner.set_message(format!("unpacking and packing the {kind}"));
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
-                spinner.set_style(style);
-            }
-        }
-        spinner.tick();
+        client.progress.tick();
     }
 }
 
 fn send(client: &mut Client, id: ImageId, container: &[u8], path: &Path, kind: Kind) -> Result<(), Failure> {
-    let refused = |error: &ImageError| Failure::Plain(refusal(path, kind, error));
     let memory = shared_memory(client)?;
     let channel = client.reserve()?;
+    client.progress.begin_bytes(&format!("sending the {kind}"), container.len());
+    let sent = send_on(client, channel, id, container, memory);
+    client.progress.end();
+    client.reset(channel);
+    sent?.map_err(|error| Failure::Plain(refusal(path, kind, &error)))
+}
+
+/// Outer: it could not be sent. Inner: the control domain does not take it.
+fn send_on(
+    client: &mut Client,
+    channel: u16,
+    id: ImageId,
+    container: &[u8],
+    memory: Option<SharedMemory>,
+) -> Result<Result<(), ImageError>, Failure> {
     let offer = ImageOffer {
         id,
         stored_len: container.len() as u64,
         channel: StreamChannel(channel),
         shared_memory: memory.is_some(),
     };
-    let mut progress = Progress::new(kind, container.len());
-    let way = client.call::<ImageBegin>(&offer)?;
-    let sent = match (way, memory) {
-        (Err(error), _) => Err(refused(&error)),
-        (Ok(Upload::Present), _) => {
-            client.reset(channel);
-            return Ok(());
-        }
-        (Ok(Upload::SharedMemory), Some(memory)) => {
-            through_memory(client, channel, &memory, container, &mut progress)
-        }
-        (Ok(Upload::Line | Upload::SharedMemory), _) => over_line(client, channel, container, &mut progress),
-    };
-    drop(progress);
-    if let Err(failure) = sent {
-        client.reset(channel);
-        return Err(failure);
+    match (client.call::<ImageBegin>(&offer)?, memory) {
+        (Err(error), _) => return Ok(Err(error)),
+        (Ok(Upload::Present), _) => return Ok(Ok(())),
+        (Ok(Upload::SharedMemory), Some(memory)) => through_memory(client, channel, &memory, container)?,
+        (Ok(Upload::Line | Upload::SharedMemory), _) => over_line(client, channel, container)?,
     }
     client.finish(channel);
-    let result = client.call::<ImageFinish>(&id)?;
-    client.reset(channel);
-    result.map_err(|error| refused(&error))
+    Ok(client.call::<ImageFinish>(&id)?)
 }
 
 /// The machine's shared memory, if it has one that we can reach.
@@ -122,7 +114,6 @@ fn through_memory(
     channel: u16,
     memory: &SharedMemory,
     bytes: &[u8],
-    progress: &mut Progress,
 ) -> Result<(), Failure> {
     let mut ring = Producer::new(RING);
     let mut sent = 0;
@@ -135,7 +126,7 @@ fn through_memory(
         if count > 0 {
             sent += count;
             client.write(channel, &[1])?;
-            progress.at(sent);
+            client.progress.at(sent);
         } else {
             wait_for_room(client, channel)?;
         }
@@ -146,7 +137,8 @@ fn through_memory(
 /// Waits for a byte of the control domain's. What it said earlier may be among it: the ring is looked at again anyway.
 fn wait_for_room(client: &mut Client, channel: u16) -> Result<(), Failure> {
     loop {
-        match client.event(None, None)? {
+        match client.event(None, client.progress.due())? {
+            Event::Deadline => client.progress.tick(),
             Event::Data(number, _) if number == channel => return Ok(()),
             Event::End(number) | Event::Reset(number) if number == channel => {
                 return Err(Failure::Plain("the control domain broke the upload off; try again".into()));
@@ -156,17 +148,12 @@ fn wait_for_room(client: &mut Client, channel: u16) -> Result<(), Failure> {
     }
 }
 
-fn over_line(
-    client: &mut Client,
-    channel: u16,
-    bytes: &[u8],
-    progress: &mut Progress,
-) -> Result<(), Failure> {
+fn over_line(client: &mut Client, channel: u16, bytes: &[u8]) -> Result<(), Failure> {
     let mut sent = 0;
     for part in bytes.chunks(16 << 10) {
         client.write(channel, part)?;
         sent += part.len();
-        progress.at(sent);
+        client.progress.at(sent);
     }
     Ok(())
 }
@@ -190,38 +177,5 @@ fn refusal(path: &Path, kind: Kind, error: &ImageError) -> String {
         ImageError::NotBegun => format!("the control domain forgot the upload of the {what}; try again"),
         ImageError::ChannelInUse => "the stream's channel is in use at the control domain; try again".into(),
         ImageError::Xen(error) => format!("the {what} could not be stored: {}", xen_text(error)),
-    }
-}
-
-/// A bar on a terminal's stderr, for what takes longer than a second.
-struct Progress {
-    bar: ProgressBar,
-    started: Instant,
-    is_shown: bool,
-}
-
-impl Progress {
-    fn new(kind: Kind, len: usize) -> Progress {
-        let bar = ProgressBar::with_draw_target(Some(len as u64), ProgressDrawTarget::hidden());
-        let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes} {eta}");
-        if let Ok(style) = style {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_message(format!("sending the {kind}"));
-        Progress { bar, started: Instant::now(), is_shown: false }
-    }
-
-    fn at(&mut self, sent: usize) {
-        if !self.is_shown && self.started.elapsed() > PATIENCE && io::stderr().is_terminal() {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-            self.is_shown = true;
-        }
-        self.bar.set_position(sent as u64);
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }

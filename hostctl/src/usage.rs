@@ -11,11 +11,7 @@ use crate::output::Output;
 
 /// Show what the control domain itself uses: memory and hypercalls.
 #[derive(clap::Args, Debug)]
-pub struct Usage {
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
-}
+pub struct Usage;
 
 impl Usage {
     /// Runs the command.
@@ -24,7 +20,7 @@ impl Usage {
     /// The control domain cannot be reached, or the output not be written.
     pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
         let usage = Client::connect(options)?.call::<HostUsage>(&())?;
-        if self.json {
+        if out.is_json {
             out.json(&json!({
                 "memory": usage.memory,
                 "heap_used": usage.heap_used,

@@ -203,9 +203,9 @@ fn a_line_that_cannot_be_opened_is_named() {
     let fake = Fake::start();
     for (link, text) in [
         ("unix:/no/such/line", "cannot open the line /no/such/line"),
-        ("lab:nope", "no lab 'nope' is up; none is. Start it with 'hostctl lab up'"),
+        ("lab:nope", "no lab 'nope' is up; start it with 'hostctl lab up'"),
         ("tty:/dev/ttyS0", "lab:NAME and unix:/PATH"),
-        ("", "no control domain to talk to: start a lab with 'hostctl lab up'"),
+        ("", "no control domain to talk to; start a lab with 'hostctl lab up'"),
     ] {
         let done =
             fake::Done::of(fake.hostctl(&["xm", "list"]).env("HOSTCTL_CONNECT", link).output().unwrap());

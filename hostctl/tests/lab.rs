@@ -248,11 +248,11 @@ fn a_lab_without_a_name_is_the_one_of_the_link_or_the_only_one() {
     for command in ["log", "status", "down"] {
         let done = with("", &["lab", command]);
         assert_eq!(done.code, 1, "{command}");
-        assert!(done.stderr.starts_with("Error: several labs are up (one, two): "), "{}", done.stderr);
+        assert!(done.stderr.starts_with("Error: several labs are up (one, two); "), "{}", done.stderr);
         let done = with("unix:/x", &["lab", command]);
         assert_eq!(
             (done.code, done.stderr.as_str()),
-            (1, "Error: unix:/x is no lab: say which lab is meant\n"),
+            (1, "Error: unix:/x is no lab; say which lab is meant\n"),
             "{command}"
         );
     }
@@ -262,7 +262,7 @@ fn a_lab_without_a_name_is_the_one_of_the_link_or_the_only_one() {
     assert!(with("", &["lab", "status"]).stdout.contains(": running\n"));
     fake.lab("one", false);
     let done = with("", &["lab", "down"]);
-    assert!(done.stderr.starts_with("Error: several labs are there (one, two): "), "{}", done.stderr);
+    assert!(done.stderr.starts_with("Error: several labs are there (one, two); "), "{}", done.stderr);
     assert_eq!(with("lab:two", &["lab", "down"]).stdout, "lab 'two' is down (it was dead already)\n");
     assert_eq!(with("", &["lab", "down"]).stdout, "lab 'one' is down (it was dead already)\n");
     assert!(with("", &["lab", "down"]).stderr.contains("there is no lab 'default'; no lab is up"));
@@ -291,11 +291,11 @@ fn a_lost_lab_says_what_became_of_its_machine() {
         (done.code, done.stderr.as_str()),
         (
             1,
-            "Error: lost the control domain at lab:live: the other end of the line was closed; QEMU still runs\n"
+            "Error: lost the control domain at lab:live: the other end of the line was closed (QEMU still runs)\n"
         )
     );
     let child = console("lab:live");
     std::fs::remove_file(fake.dir.path().join("nanodom/labs/live/lab.json")).unwrap();
     fake.order(Order::Cut);
-    assert!(finish(child).stderr.ends_with("was closed; the lab was taken down\n"));
+    assert!(finish(child).stderr.ends_with("was closed (the lab was taken down)\n"));
 }

@@ -157,14 +157,14 @@ fn create_reports_a_refusal_as_one_error() {
     fake.world.lock().unwrap().refuses_creation = Some(CreateError::BadVcpus { asked: 0, most: 128 });
     assert_eq!(
         fake.xm("create -q /dev/null name=g kernel=bundle:k vcpus=0"),
-        done(1, "", "Error: domain 'g' cannot have 0 vcpus: 1 to 128 are possible\n")
+        done(1, "", "Error: domain 'g' cannot have 0 vcpus; 1 to 128 are possible\n")
     );
     assert_eq!(
         fake.xm("create -q /dev/null name=g"),
         done(
             1,
             "",
-            "Error: domain 'g' has no kernel: add kernel = \"/path/to/kernel\" to its configuration\n"
+            "Error: domain 'g' has no kernel; add kernel = \"/path/to/kernel\" to its configuration\n"
         )
     );
 }

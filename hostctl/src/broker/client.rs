@@ -27,6 +27,11 @@ pub(super) struct Client {
     pub(super) held: Option<(u16, Vec<u8>, usize)>,
 }
 
+/// Bytes that may wait for a client before it is served no more, and its streams get no more credit.
+pub(super) const SLOW: usize = 256 << 10;
+/// Calls that a client may have under way.
+const MOST_CALLS: usize = 16;
+
 impl Client {
     /// Reads the client's greeting and answers with ours; false when it is not there yet or the client is of another build.
     pub(super) fn take_greeting(&mut self) -> bool {
@@ -37,13 +42,24 @@ impl Client {
     }
 
     /// Says whether more bytes would be looked at. A client that waits for the control domain is still read, so
-    /// that its end is noticed; it sends no more than its first call before it is welcomed.
-    pub(super) fn wants_bytes(&self) -> bool {
+    /// that its end is noticed, up to what a client of ours says before it is welcomed.
+    pub(super) fn wants_bytes(&self, nr_calls: usize) -> bool {
         match self.state {
-            State::New | State::Welcomed => self.held.is_none(),
-            State::Greeted => true,
+            State::New => true,
+            State::Greeted => self.decoder.nr_waiting() < SLOW,
+            State::Welcomed => self.is_served(nr_calls),
             State::Finished => false,
         }
+    }
+
+    /// Says whether its next message is looked at now: not while it owes us something, such as reading what waits for it.
+    ///
+    /// `nr_calls` of its calls are under way.
+    pub(super) fn is_served(&self, nr_calls: usize) -> bool {
+        self.state == State::Welcomed
+            && self.held.is_none()
+            && nr_calls < MOST_CALLS
+            && self.out.len() <= SLOW
     }
 
     pub(super) fn send(&mut self, message: &FromBroker) {

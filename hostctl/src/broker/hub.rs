@@ -3,8 +3,8 @@
 //! * Calls pass through. The broker remembers whose a call is and the request itself, so that it can be sent again when the
 //!   control domain forgot the session; request ids keep that from taking effect twice.
 //! * A client that goes away loses its streams at once; its calls finish in the control domain, unheard.
-//! * A slow client holds up only itself: its streams get no credit while its bytes wait, and its socket is not
-//!   read while a stream of its own takes nothing more.
+//! * A slow client holds up only itself, and takes up only so much: its streams get no credit while its bytes wait; its socket is not
+//!   read while they do, while many of its calls are under way, or while a stream of its own takes nothing more.
 
 mod streams;
 
@@ -115,7 +115,12 @@ impl Hub {
 
     /// Says whether more bytes of a client would be looked at now.
     pub fn wants(&self, id: ClientId) -> bool {
-        self.clients.get(&id).is_some_and(|client| client.wants_bytes())
+        self.clients.get(&id).is_some_and(|client| client.wants_bytes(self.nr_calls(id)))
+    }
+
+    /// How many of a client's calls are under way.
+    fn nr_calls(&self, id: ClientId) -> usize {
+        self.calls.values().filter(|call| call.client == Some(id)).count()
     }
 
     /// What is to be sent to a client; the caller removes what it sent and then calls [`Hub::tick`].
@@ -337,7 +342,9 @@ impl Hub {
         let ids: Vec<ClientId> = self.clients.keys().copied().collect();
         let mut progress = false;
         for id in ids {
-            while let Some(client) = self.clients.get_mut(&id) {
+            loop {
+                let nr_calls = self.nr_calls(id);
+                let Some(client) = self.clients.get_mut(&id) else { break };
                 match client.state {
                     State::New => {
                         if !client.take_greeting() {
@@ -349,17 +356,19 @@ impl Hub {
                         }
                         progress = true;
                     }
-                    State::Welcomed if client.held.is_none() => match client.decoder.message::<ToBroker>() {
-                        Ok(Some(message)) => {
-                            self.on_client(id, message);
-                            progress = true;
+                    State::Welcomed if client.is_served(nr_calls) => {
+                        match client.decoder.message::<ToBroker>() {
+                            Ok(Some(message)) => {
+                                self.on_client(id, message);
+                                progress = true;
+                            }
+                            Ok(None) => break,
+                            Err(_) => {
+                                client.finish();
+                                break;
+                            }
                         }
-                        Ok(None) => break,
-                        Err(_) => {
-                            client.finish();
-                            break;
-                        }
-                    },
+                    }
                     _ => break,
                 }
             }

@@ -139,6 +139,11 @@ impl Decoder {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// How many bytes were added and not taken.
+    pub fn nr_waiting(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// Takes the other end's greeting; `None` until all of it is there.
     pub fn greeting(&mut self) -> Option<[u8; 8]> {
         let greeting = self.buffer.get(self.start..self.start + 8)?.try_into().ok()?;

@@ -35,9 +35,6 @@ pub struct Create {
     /// The images: each a file, or NAME=FILE. Without a name it is the file's own.
     #[arg(required = true, value_name = "[NAME=]IMAGE")]
     images: Vec<String>,
-    /// Print one JSON array.
-    #[arg(long)]
-    json: bool,
 }
 
 /// What `bundle list` is given.
@@ -45,9 +42,6 @@ pub struct Create {
 pub struct List {
     /// The bundle.
     file: PathBuf,
-    /// Print one JSON array.
-    #[arg(long)]
-    json: bool,
 }
 
 impl Bundle {
@@ -69,7 +63,7 @@ impl Create {
         for word in &self.images {
             let (name, path) = name_and_path(word)?;
             if named.iter().any(|(known, _)| *known == name) {
-                bail!("two images are called '{name}': write NAME=FILE to call one of them otherwise");
+                bail!("two images are called '{name}'; write NAME=FILE to call one of them otherwise");
             }
             named.push((name, path));
         }
@@ -83,7 +77,7 @@ impl Create {
         let bytes = writer.finish();
         write(&self.file, &bytes)
             .with_context(|| format!("cannot write the bundle {}", self.file.display()))?;
-        show(&archive::images(&bytes)?, self.json, out)
+        show(&archive::images(&bytes)?, out)
     }
 }
 
@@ -100,7 +94,7 @@ impl List {
                 );
             }
         }
-        show(&images, self.json, out)
+        show(&images, out)
     }
 }
 
@@ -112,7 +106,7 @@ fn name_and_path(word: &str) -> Result<(String, &Path)> {
     let path = Path::new(word);
     let own = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !is_name(own) {
-        bail!("'{word}' needs a name of letters, digits and - _ . + in the bundle: write NAME={word}");
+        bail!("'{word}' needs a name of letters, digits and - _ . + in the bundle; write NAME={word}");
     }
     Ok((own.to_owned(), path))
 }
@@ -143,8 +137,8 @@ fn write(file: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn show(images: &[archive::Entry<'_>], json: bool, out: &mut Output) -> Result<u8> {
-    if json {
+fn show(images: &[archive::Entry<'_>], out: &mut Output) -> Result<u8> {
+    if out.is_json {
         let objects = images.iter().map(
             |image| json!({ "name": image.name, "bytes": image.container.len(), "id": image.stated_id }),
         );

@@ -24,7 +24,8 @@ pub enum CallError {
     },
     /// The control domain did not answer in time.
     #[error(
-        "the control domain at {line} does not answer (waited {seconds} s); is the machine still starting?"
+        "the control domain at {line} does not answer (waited {seconds} s); the machine may \
+         still be starting: try again, or look at its console"
     )]
     NoAnswer {
         /// The line.
@@ -97,14 +98,14 @@ impl CallError {
 }
 
 fn detail_text(detail: &Option<String>) -> String {
-    detail.as_ref().map(|detail| format!("; {detail}")).unwrap_or_default()
+    detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default()
 }
 
 fn reason_text(reason: &Lost) -> String {
     match reason {
         Lost::LineClosed => "the other end of the line was closed".into(),
         Lost::LineError(text) => format!("the line failed: {text}"),
-        Lost::Restarted => "it was restarted; what was under way is gone".into(),
+        Lost::Restarted => "it was restarted, and what was under way is gone".into(),
         Lost::Silent => "it no longer answers".into(),
         Lost::LinkVersion { ours, theirs } => format!(
             "it speaks version {theirs} of the link, hostctl version {ours}; use the hostctl that belongs to it"
@@ -119,7 +120,9 @@ fn fault_text(fault: Fault) -> String {
         Fault::Malformed => "it found the request malformed".into(),
         Fault::Busy { limit } => format!("{limit} calls are under way already; try again"),
         Fault::Full { limit_kib } => {
-            format!("the calls under way hold {limit_kib} KiB of arguments, no more fit beside them; try again")
+            format!(
+                "the calls under way hold {limit_kib} KiB of arguments, no more fit beside them; try again"
+            )
         }
         Fault::Forgotten => "its answer is no longer known; look whether it took effect".into(),
     }

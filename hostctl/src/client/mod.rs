@@ -25,6 +25,7 @@ use crate::broker::start;
 use crate::connect::{Line, Options};
 use crate::lab::dir::LabDir;
 use crate::lab::up::how_it_ended;
+use crate::progress::Progress;
 
 /// How long the control domain may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,6 +69,8 @@ pub struct Client {
     opened: Instant,
     patience: Duration,
     deadline: Option<(Instant, u64)>,
+    /// What a terminal is shown while this waits; commands say what it is that they do.
+    pub progress: Progress,
 }
 
 impl Client {
@@ -105,6 +108,7 @@ impl Client {
             opened: Instant::now(),
             patience,
             deadline,
+            progress: Progress::default(),
         })
     }
 
@@ -129,7 +133,7 @@ impl Client {
     /// It does not answer, or the line is lost.
     pub fn welcome(&mut self) -> Result<&Welcome, CallError> {
         while self.welcome.is_none() {
-            if let Some(message) = self.receive(None, None)? {
+            if let Some(message) = self.next()? {
                 self.keep(message);
             }
         }
@@ -142,10 +146,10 @@ impl Client {
     /// It does not answer, or the line is lost.
     pub fn welcome_unless(&mut self, extra: BorrowedFd<'_>) -> Result<Option<&Welcome>, CallError> {
         while self.welcome.is_none() {
-            match self.receive(Some(extra), None)? {
+            match self.receive(Some(extra), self.progress.due())? {
                 Some(message) => self.keep(message),
                 None if is_readable(extra) => return Ok(None),
-                None => {}
+                None => self.progress.tick(),
             }
         }
         Ok(self.welcome.as_ref())
@@ -179,6 +183,18 @@ impl Client {
     }
 
     fn await_answer<E: Endpoint>(&mut self, ticket: &Ticket<E>) -> Result<E::Response, CallError> {
+        let is_own = !self.progress.is_busy();
+        if is_own {
+            self.progress.begin("waiting for the control domain");
+        }
+        let answer = self.take_answer(ticket);
+        if is_own {
+            self.progress.end();
+        }
+        answer
+    }
+
+    fn take_answer<E: Endpoint>(&mut self, ticket: &Ticket<E>) -> Result<E::Response, CallError> {
         let is_answer = |message: &FromBroker| matches!(message, FromBroker::Answer(r) if r.id == ticket.id);
         loop {
             if let Some(at) = self.waiting.iter().position(is_answer)
@@ -186,10 +202,17 @@ impl Client {
             {
                 return self.decode(ticket, response);
             }
-            if let Some(message) = self.receive(None, None)? {
+            if let Some(message) = self.next()? {
                 self.keep(message);
             }
         }
+    }
+
+    /// The next message; `None` where there is another reason to look around. A terminal is told of a long wait.
+    fn next(&mut self) -> Result<Option<FromBroker>, CallError> {
+        let message = self.receive(None, self.progress.due());
+        self.progress.tick();
+        message
     }
 
     /// Starts a call; [`Client::event`] or [`Client::wait_for`] brings its answer.
@@ -236,7 +259,7 @@ impl Client {
     pub fn reserve(&mut self) -> Result<u16, CallError> {
         self.send(&ToBroker::Reserve);
         loop {
-            match self.receive(None, None)? {
+            match self.next()? {
                 Some(FromBroker::Reserved(channel)) => {
                     self.nr_streams += usize::from(channel.is_some());
                     return channel.ok_or(CallError::NoChannel);
@@ -254,11 +277,29 @@ impl Client {
     pub fn write(&mut self, channel: u16, bytes: &[u8]) -> Result<(), CallError> {
         self.send(&ToBroker::Data { channel, bytes: bytes.to_vec() });
         while !self.out.is_empty() {
-            if let Some(message) = self.receive(None, None)? {
+            if let Some(message) = self.next()? {
                 self.keep(message);
             }
         }
         Ok(())
+    }
+
+    /// Sends bytes on a stream without waiting: [`Client::event`] hands them on, as the broker takes them.
+    pub fn queue(&mut self, channel: u16, bytes: &[u8]) {
+        self.send(&ToBroker::Data { channel, bytes: bytes.to_vec() });
+    }
+
+    /// How many bytes the broker has not taken yet.
+    pub fn nr_unsent(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Hands on as much as the broker takes at this moment.
+    ///
+    /// # Errors
+    /// The broker is gone.
+    pub fn push(&mut self) -> Result<(), CallError> {
+        self.try_write().map_err(|error| self.broker_gone(&error.to_string()))
     }
 
     /// Says that nothing more will be written to a stream.
@@ -274,6 +315,8 @@ impl Client {
 
     /// Waits for whatever happens next: an answer, bytes of a stream, `extra` being readable, `until` having come.
     ///
+    /// `extra` comes first: what a guest prints without end must not keep its user from being heard.
+    ///
     /// # Errors
     /// The line is lost, or a signal came.
     pub fn event(
@@ -282,6 +325,9 @@ impl Client {
         until: Option<Instant>,
     ) -> Result<Event, CallError> {
         loop {
+            if extra.is_some_and(is_readable) {
+                return Ok(Event::Extra);
+            }
             let message = match self.waiting.pop_front() {
                 Some(message) => Some(message),
                 None => self.receive(extra, until)?,
@@ -293,7 +339,6 @@ impl Client {
                 Some(FromBroker::Reset { channel }) => return Ok(Event::Reset(channel)),
                 Some(message) => self.keep(message),
                 None if until.is_some_and(|until| Instant::now() >= until) => return Ok(Event::Deadline),
-                None if extra.is_some_and(is_readable) => return Ok(Event::Extra),
                 None => {}
             }
         }

@@ -11,12 +11,18 @@ use crate::broker::ipc::FromBroker;
 
 impl Client {
     /// Sends what waits, and takes the next message; `None` when `extra` is readable or `until` has come.
+    ///
+    /// Signals and limits are looked at for every message, so that a guest that prints without end holds up neither.
     pub(super) fn receive(
         &mut self,
         extra: Option<BorrowedFd<'_>>,
         until: Option<Instant>,
     ) -> Result<Option<FromBroker>, CallError> {
         loop {
+            let limit = self.check_time(until)?;
+            if let Some(signal) = self.signals.take() {
+                return Err(CallError::Interrupted(signal));
+            }
             // Waiting words first: a broker that ended has said why.
             if let Some(message) = self.next_message()? {
                 return match message {
@@ -29,9 +35,6 @@ impl Client {
             if could_write.is_ok() && self.try_read()? {
                 continue;
             }
-            if let Some(signal) = self.signals.take() {
-                return Err(CallError::Interrupted(signal));
-            }
             if let Err(error) = could_write {
                 // It may have said why before it closed.
                 if self.try_read()? {
@@ -43,7 +46,6 @@ impl Client {
             if (had_output && self.out.is_empty()) || extra.is_some_and(is_readable) {
                 return Ok(None);
             }
-            let limit = self.check_time(until)?;
             if limit.is_some_and(|limit| limit.is_zero()) {
                 return Ok(None);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use proto::endpoints::HostHalt;
 use rustix::fs::{FlockOperation, flock};
+use serde_json::json;
 
 use super::dir::{LabDir, LabName};
 use super::process::Process;
@@ -40,8 +41,7 @@ impl Down {
     pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
         if self.all {
             for dir in LabDir::all() {
-                end_locked(&dir)?;
-                out.line(&format!("lab '{}' is down", dir.name()))?;
+                end_told(&dir, out)?;
             }
             return Ok(crate::exit::OK);
         }
@@ -49,9 +49,7 @@ impl Down {
         if !dir.exists() {
             bail!("there is no lab '{}'{}", dir.name(), those_up());
         }
-        let was = if dir.is_running() { "" } else { " (it was dead already)" };
-        end_locked(&dir)?;
-        out.line(&format!("lab '{}' is down{was}", dir.name()))?;
+        end_told(&dir, out)?;
         Ok(crate::exit::OK)
     }
 }
@@ -60,6 +58,19 @@ impl Down {
 pub(super) fn those_up() -> String {
     let names: Vec<String> = LabDir::running().iter().map(LabName::to_string).collect();
     if names.is_empty() { "; no lab is up".into() } else { format!("; these are up: {}", names.join(", ")) }
+}
+
+/// Ends a lab and says so.
+fn end_told(dir: &LabDir, out: &mut Output) -> Result<()> {
+    let was_running = dir.is_running();
+    end_locked(dir)?;
+    if out.is_json {
+        out.json(&json!({ "name": dir.name(), "was": if was_running { "running" } else { "dead" } }))?;
+    } else {
+        let was = if was_running { "" } else { " (it was dead already)" };
+        out.line(&format!("lab '{}' is down{was}", dir.name()))?;
+    }
+    Ok(())
 }
 
 fn end_locked(dir: &LabDir) -> Result<()> {

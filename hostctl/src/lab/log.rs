@@ -14,6 +14,7 @@ use super::down::those_up;
 use super::which::which;
 use crate::client::Signals;
 use crate::connect::Options;
+use crate::log_lines::{LogLines, Text};
 use crate::output::Output;
 
 /// Print a lab's log: by default the machine's console, which is Xen's and the control domain's.
@@ -54,29 +55,39 @@ impl Log {
             bail!("there is no lab '{}'{}", dir.name(), those_up());
         }
         let mut log = File::open(&path).with_context(|| format!("no log {}", path.display()))?;
-        copy(&mut log, out)?;
-        if self.follow { follow(&dir, &mut log, &path, out) } else { Ok(crate::exit::OK) }
+        let mut lines = LogLines::new(Text::Safe);
+        copy(&mut log, &mut lines, out)?;
+        let code =
+            if self.follow { follow(&dir, &mut log, &path, &mut lines, out)? } else { crate::exit::OK };
+        lines.end(out)?;
+        Ok(code)
     }
 }
 
-fn copy(log: &mut File, out: &mut Output) -> io::Result<()> {
+fn copy(log: &mut File, lines: &mut LogLines, out: &mut Output) -> io::Result<()> {
     let mut buffer = [0; 65536];
     loop {
         match log.read(&mut buffer)? {
             0 => return out.flush(),
-            count => out.foreign(&buffer[..count])?,
+            count => lines.write(&buffer[..count], out)?,
         }
     }
 }
 
 /// Prints what is added, woken by the file system; looks twice a second whether the lab still lives.
-fn follow(dir: &LabDir, log: &mut File, path: &std::path::Path, out: &mut Output) -> Result<u8> {
+fn follow(
+    dir: &LabDir,
+    log: &mut File,
+    path: &std::path::Path,
+    lines: &mut LogLines,
+    out: &mut Output,
+) -> Result<u8> {
     let signals = Signals::get()?;
     let changes = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
     inotify::add_watch(&changes, path, inotify::WatchFlags::MODIFY)?;
     loop {
         let is_running = dir.is_running();
-        copy(log, out)?;
+        copy(log, lines, out)?;
         if !is_running {
             return Ok(crate::exit::OK);
         }
@@ -88,7 +99,7 @@ fn follow(dir: &LabDir, log: &mut File, path: &std::path::Path, out: &mut Output
             Err(error) => return Err(io::Error::from(error).into()),
         }
         if let Some(signal) = signals.take() {
-            return Ok(crate::exit::by_signal(signal));
+            return Ok(out.stopped(signal));
         }
         let mut events = [0; 4096];
         while rustix::io::read(changes.as_fd(), &mut events).is_ok_and(|count| count > 0) {}

@@ -1,10 +1,12 @@
 //! `lab run`: one guest in a lab of its own, its console on stdout, its end as the exit code.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use proto::domain::{Action, DomainRef, Ended, ShutdownReason};
 use proto::endpoints::{DomainUnpause, DomainWait};
+use serde_json::json;
 
 use super::dir::{LabDir, LabName};
 use super::down;
@@ -14,6 +16,7 @@ use crate::build;
 use crate::client::{CallError, Client, Event};
 use crate::connect::Options;
 use crate::exit;
+use crate::log_lines::{LogLines, Text};
 use crate::output::{Output, uuid_text};
 use crate::xm::create::read_words;
 use crate::xm::failure::Failure;
@@ -52,7 +55,7 @@ impl Run {
         let started = Instant::now();
         let mut lab = match Lab::start(&name, &self.parts, Some(std::process::id()), options) {
             Ok(lab) => lab,
-            Err(error) => return self.not_started(error, options, started),
+            Err(error) => return not_started(error, options, started, out),
         };
         let mut settings = chosen.settings;
         // A guest that starts again and again is no result.
@@ -66,30 +69,28 @@ impl Run {
         let code = match result {
             Ok(ended) => {
                 out.flush()?;
-                verdict(ended, out)
+                verdict(ended, out)?
             }
             Err(failure) => report(failure, lab.dir(), out),
         };
         drop(lab);
         Ok(code)
     }
+}
 
-    fn not_started(&self, error: anyhow::Error, options: &Options, started: Instant) -> Result<u8> {
-        match error.downcast_ref::<CallError>() {
-            Some(CallError::Interrupted(signal)) => return Ok(exit::by_signal(*signal)),
-            Some(CallError::Protocol { .. }) => return Err(error),
-            _ => {}
-        }
-        if options.timeout.is_some_and(|limit| started.elapsed() >= limit) {
-            eprintln!("Error: {error}");
-            return Ok(exit::TIMEOUT);
-        }
-        if error.is::<MachineFailed>() {
-            eprintln!("Error: {error}");
-            return Ok(exit::MACHINE);
-        }
-        Err(error)
+fn not_started(error: anyhow::Error, options: &Options, started: Instant, out: &mut Output) -> Result<u8> {
+    match error.downcast_ref::<CallError>() {
+        Some(CallError::Interrupted(signal)) => return Ok(out.stopped(*signal)),
+        Some(CallError::Protocol { .. }) => return Err(error),
+        _ => {}
     }
+    if options.timeout.is_some_and(|limit| started.elapsed() >= limit) {
+        return Ok(out.fail(exit::TIMEOUT, &error.to_string()));
+    }
+    if error.is::<MachineFailed>() {
+        return Ok(out.fail(exit::MACHINE, &error.to_string()));
+    }
+    Err(error)
 }
 
 /// Creates the guest, copies its console, and returns how it ended.
@@ -105,24 +106,24 @@ fn watch(
     let console = Console::open(client, &domain, true)?.map_err(refused)?;
     let waiting = client.start::<DomainWait>(&DomainRef(domain.clone()))?;
     client.call::<DomainUnpause>(&DomainRef(domain))?.map_err(refused)?;
+    let mut lines = LogLines::new(Text::Raw);
     loop {
         let event = client.event(None, None)?;
         if let Some(Ok(bytes)) = console.stream().bytes_of(&event) {
-            out.stdout.write_all(&bytes)?;
-            out.flush()?;
+            lines.write(&bytes, out)?;
         } else if let Event::Answer(response) = event
             && let Some(ended) = client.answer(&waiting, response)?
         {
-            console.stream().drain(client, out, Some(LAST_WORDS))?;
+            console.stream().drain(client, &mut lines, out, Some(LAST_WORDS))?;
             return ended.map_err(refused);
         }
     }
 }
 
 /// Says how the guest ended, and gives the exit code for it.
-fn verdict(ended: Ended, out: &mut Output) -> u8 {
+fn verdict(ended: Ended, out: &mut Output) -> io::Result<u8> {
     let (code, text) = match ended {
-        Ended::Shutdown(ShutdownReason::Poweroff) => return exit::OK,
+        Ended::Shutdown(ShutdownReason::Poweroff) => (exit::OK, String::new()),
         Ended::Shutdown(ShutdownReason::Crash) => (exit::GUEST_CRASHED, "the guest crashed".into()),
         Ended::Shutdown(ShutdownReason::Reboot) => (exit::GUEST_REBOOTED, "the guest rebooted".into()),
         Ended::Shutdown(reason) => {
@@ -130,8 +131,17 @@ fn verdict(ended: Ended, out: &mut Output) -> u8 {
         }
         Ended::Destroyed => (exit::GUEST_OTHER, "the guest was destroyed".into()),
     };
-    out.complain(&format!("hostctl: {text}"));
-    code
+    if out.is_json {
+        let word = match ended {
+            Ended::Shutdown(reason) => crate::xm::list::reason(reason),
+            Ended::Destroyed => "destroyed".into(),
+        };
+        out.json(&json!({ "ended": word, "code": code }))?;
+        out.flush()?;
+    } else if code != exit::OK {
+        out.complain(&format!("hostctl: {text}"));
+    }
+    Ok(code)
 }
 
 /// Says what went wrong, and gives the exit code for it.
@@ -139,37 +149,23 @@ fn report(failure: Failure, dir: &LabDir, out: &mut Output) -> u8 {
     match failure {
         Failure::Plain(text) | Failure::WithUsage(text) => {
             // The machine's own end is the better explanation.
-            if dir.is_running() {
-                out.complain(&format!("Error: {text}"));
-                exit::FAILED
-            } else {
-                machine_failed(&text, dir, out)
-            }
+            if dir.is_running() { out.fail(exit::FAILED, &text) } else { machine_failed(&text, dir, out) }
         }
-        Failure::NoDomain(name) => {
-            out.complain(&format!("Error: Domain '{name}' does not exist."));
-            exit::GUEST_OTHER
-        }
+        Failure::NoDomain(name) => out.fail(exit::GUEST_OTHER, &format!("Domain '{name}' does not exist.")),
         Failure::Code(exit::FAILED, text) => machine_failed(&text, dir, out),
-        Failure::Code(code, text) => {
-            out.complain(&format!("Error: {text}"));
-            code
-        }
+        Failure::Code(code, text) => out.fail(code, &text),
         Failure::Silent(code) => code,
-        Failure::Interrupted => exit::by_signal(SIGINT),
-        Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => exit::OK,
-        Failure::Output(error) => {
-            out.complain(&format!("Error: {error}"));
-            exit::FAILED
-        }
+        Failure::Signal(signal) => out.stopped(signal),
+        Failure::Interrupted => out.stopped(SIGINT),
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => exit::OK,
+        Failure::Output(error) => out.fail(exit::FAILED, &error.to_string()),
     }
 }
 
 fn machine_failed(text: &str, dir: &LabDir, out: &mut Output) -> u8 {
     let ended = how_it_ended(dir);
-    let why = if text.contains(&ended) { String::new() } else { format!("; {ended}") };
-    out.complain(&format!("Error: {text}{why}\n{}", tails(dir)));
-    exit::MACHINE
+    let why = if text.contains(&ended) { String::new() } else { format!(" ({ended})") };
+    out.fail(exit::MACHINE, &format!("{text}{why}\n{}", tails(dir)))
 }
 
 /// Removes what runs before this one left when they were killed.

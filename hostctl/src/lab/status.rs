@@ -21,18 +21,11 @@ pub struct Status {
     /// The lab; otherwise that of HOSTCTL_CONNECT, or the only one.
     #[arg(value_parser = LabName::parse)]
     name: Option<LabName>,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 /// List the labs of this user.
 #[derive(clap::Args, Debug)]
-pub struct List {
-    /// Print one JSON array.
-    #[arg(long)]
-    json: bool,
-}
+pub struct List;
 
 /// How long the control domain may take to say its version.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -49,7 +42,7 @@ impl Status {
         };
         let is_running = dir.is_running();
         let status = describe(&dir, &record, is_running);
-        if self.json {
+        if out.is_json {
             out.json(&status)?;
         } else {
             print(&status, out)?;
@@ -134,7 +127,7 @@ impl List {
                 })
             })
             .collect();
-        if self.json {
+        if out.is_json {
             out.json(&Value::Array(labs))?;
             return Ok(crate::exit::OK);
         }

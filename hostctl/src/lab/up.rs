@@ -61,9 +61,6 @@ pub struct Up {
     /// The lab's name; several labs run side by side.
     #[arg(long, default_value = super::which::DEFAULT, value_parser = LabName::parse)]
     name: LabName,
-    /// Print one JSON object.
-    #[arg(long)]
-    json: bool,
 }
 
 impl Up {
@@ -78,7 +75,7 @@ impl Up {
         let lab = Lab::start(&self.name, &self.parts, None, options)?;
         let (seconds, greeting) = (lab.seconds, lab.greeting.clone());
         lab.keep();
-        if self.json {
+        if out.is_json {
             out.json(&json!({
                 "name": self.name, "seconds": seconds, "version": greeting.version, "xen": greeting.xen,
             }))?;
@@ -254,7 +251,9 @@ fn first_answer(dir: &LabDir, keeper: BufReader<ChildStdout>, options: &Options)
     // The whole command's limit is this one's too; reported as the machine's silence, with its logs.
     let options = Options { timeout: None, ..options.clone() };
     let answer = Client::to(Line::Lab(dir.name().clone()), &options, patience).and_then(|mut client| {
+        client.progress.begin(&format!("starting lab '{}'", dir.name()));
         let answered = client.welcome_unless(keeper.get_ref().as_fd())?.is_some();
+        client.progress.end();
         Ok(answered.then_some(client))
     });
     match answer {
@@ -263,10 +262,10 @@ fn first_answer(dir: &LabDir, keeper: BufReader<ChildStdout>, options: &Options)
             Err(MachineFailed(format!("the machine ended before it answered: {}", how_it_ended(dir))).into())
         }
         Err(error @ CallError::NoAnswer { .. }) => {
-            Err(MachineFailed(format!("{error}; more time: --timeout SECONDS")).into())
+            Err(MachineFailed(format!("{error}; --timeout SECONDS gives it more time")).into())
         }
         Err(error) if error.is_machine() => {
-            Err(MachineFailed(format!("{error}; {}", how_it_ended(dir))).into())
+            Err(MachineFailed(format!("{error} ({})", how_it_ended(dir))).into())
         }
         Err(error) => Err(error.into()),
     }

@@ -22,7 +22,7 @@ pub fn which(name: Option<&LabName>, options: &Options) -> Result<LabName> {
     if let Some(text) = options.connect.as_deref().filter(|text| !text.is_empty()) {
         return match Line::parse(text)? {
             Line::Lab(name) => Ok(name),
-            line => bail!("{line} is no lab: say which lab is meant"),
+            line => bail!("{line} is no lab; say which lab is meant"),
         };
     }
     let (up, dead): (Vec<LabDir>, Vec<LabDir>) =
@@ -35,7 +35,7 @@ pub fn which(name: Option<&LabName>, options: &Options) -> Result<LabName> {
         _ => {
             let names: Vec<String> = names.iter().map(LabName::to_string).collect();
             if up.is_empty() {
-                bail!("several labs are there ({}): say which one is meant", names.join(", "));
+                bail!("several labs are there ({}); say which one is meant", names.join(", "));
             }
             bail!(ConnectError::Several(names))
         }

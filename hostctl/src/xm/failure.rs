@@ -5,7 +5,9 @@ use std::io;
 use proto::error::{DomainError, XenError};
 
 use crate::client::CallError;
-use crate::exit;
+
+/// What to do about a name that no domain has, for programs: xm's own text for people is fixed.
+pub const NAMES_HINT: &str = "'xm list' shows the domains";
 
 /// Why an xm command did not do what it was asked.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub enum Failure {
     Code(u8, String),
     /// Nothing more is said; exit with this code.
     Silent(u8),
+    /// This signal, which is not Ctrl-C's; exit with the shell's code for it.
+    Signal(i32),
     /// Ctrl-C; exit 1.
     Interrupted,
     /// Output could not be written.
@@ -71,7 +75,7 @@ impl From<CallError> for Failure {
             CallError::Interrupted(signal) if signal == rustix::process::Signal::INT.as_raw() => {
                 Failure::Interrupted
             }
-            CallError::Interrupted(signal) => Failure::Silent(exit::by_signal(signal)),
+            CallError::Interrupted(signal) => Failure::Signal(signal),
             other => Failure::Code(other.exit_code(), other.to_string()),
         }
     }

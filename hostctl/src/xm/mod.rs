@@ -19,7 +19,7 @@ use crate::client::Client;
 use crate::connect::Options;
 use crate::exit;
 use crate::output::Output;
-use failure::Failure;
+use failure::{Failure, NAMES_HINT};
 use table::{Command, Found, Words};
 
 /// What a command works with.
@@ -44,7 +44,10 @@ impl Context<'_> {
 
 /// Runs `xm` with the words that follow it; returns the exit code.
 pub fn run(words: &[String], link: &Options, out: &mut Output) -> u8 {
+    out.is_json |= has_json(words);
+    let words = words.strip_prefix(&["--json".to_owned()]).unwrap_or(words);
     let code = match words.first().map(String::as_str) {
+        None if out.is_json => Ok(out.fail_with(exit::FAILED, "no command was given", Some(LIST_HINT))),
         None => out.text(&help::short()).map(|()| exit::FAILED),
         Some("--help" | "-h") => out.text(&help::long()).map(|()| exit::OK),
         Some(word) => dispatch(word, &words[1..], link, out),
@@ -64,7 +67,10 @@ fn dispatch(word: &str, args: &[String], link: &Options, out: &mut Output) -> st
         }
         Some(Found::Help) => return out.text(&help::long()).map(|()| exit::OK),
         None => {
-            out.complain(&format!("Error: Subcommand {word} not found!"));
+            out.fail_with(exit::FAILED, &format!("Subcommand {word} not found!"), Some(LIST_HINT));
+            if out.is_json {
+                return Ok(exit::FAILED);
+            }
             return out.text(&help::short()).map(|()| exit::FAILED);
         }
     };
@@ -73,7 +79,6 @@ fn dispatch(word: &str, args: &[String], link: &Options, out: &mut Output) -> st
     }
     // Behind `--` it is a word like others.
     let nr_options = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
-    let json = args[..nr_options].iter().any(|arg| arg == "--json");
     let args: Vec<String> = args
         .iter()
         .enumerate()
@@ -81,13 +86,17 @@ fn dispatch(word: &str, args: &[String], link: &Options, out: &mut Output) -> st
         .map(|(_, arg)| arg.clone())
         .collect();
     let Some(run) = command.run else {
-        out.complain(&format!("Error: 'xm {}' is not available in this release of nanodom", command.name));
-        return Ok(exit::FAILED);
+        let text = format!("'xm {}' is not available in this release of nanodom", command.name);
+        return Ok(out.fail(exit::FAILED, &text));
     };
     if let Some(complaint) = count_complaint(command, &args) {
-        out.complain(&format!("Error: {complaint}\n"));
+        if out.is_json {
+            return Ok(out.fail_with(exit::FAILED, &complaint, Some(&usage_hint(command))));
+        }
+        out.fail(exit::FAILED, &format!("{complaint}\n"));
         return out.text(&help::usage(command)).map(|()| exit::FAILED);
     }
+    let json = out.is_json;
     match run(&mut Context { out, link, json }, &args) {
         Ok(()) => Ok(exit::OK),
         Err(failure) => report(failure, command, out),
@@ -110,28 +119,41 @@ fn count_complaint(command: &Command, args: &[String]) -> Option<String> {
 
 /// Says what went wrong, and returns the exit code.
 fn report(failure: Failure, command: &Command, out: &mut Output) -> std::io::Result<u8> {
-    match failure {
-        Failure::Plain(text) => out.complain(&format!("Error: {text}")),
+    Ok(match failure {
+        Failure::Plain(text) => out.fail(exit::FAILED, &text),
         Failure::WithUsage(text) => {
-            out.complain(&format!("Error: {text}"));
-            out.text(&help::usage(command))?;
+            out.fail_with(exit::FAILED, &text, Some(&usage_hint(command)));
+            if !out.is_json {
+                out.text(&help::usage(command))?;
+            }
+            exit::FAILED
         }
         Failure::NoDomain(name) => {
-            out.complain(&format!("Error: Domain '{name}' does not exist."));
-            return Ok(exit::NO_DOMAIN);
+            let text = format!("Domain '{name}' does not exist.");
+            out.fail_with(exit::NO_DOMAIN, &text, Some(NAMES_HINT))
         }
-        Failure::Code(code, text) => {
-            out.complain(&format!("Error: {text}"));
-            return Ok(code);
-        }
-        Failure::Silent(code) => return Ok(code),
+        Failure::Code(code, text) => out.fail(code, &text),
+        Failure::Silent(code) => code,
+        Failure::Signal(signal) => out.stopped(signal),
+        Failure::Interrupted if out.is_json => out.fail(exit::FAILED, "Interrupted."),
         Failure::Interrupted => {
             out.line("Interrupted.")?;
             out.complain("");
+            exit::FAILED
         }
         Failure::Output(error) => return Err(error),
-    }
-    Ok(exit::FAILED)
+    })
+}
+
+const LIST_HINT: &str = "'xm help' lists the commands";
+
+fn usage_hint(command: &Command) -> String {
+    format!("'xm {} --help' shows its usage", command.name)
+}
+
+/// `--json` is among the words; behind `--` it is a word like others.
+fn has_json(words: &[String]) -> bool {
+    words.iter().take_while(|word| *word != "--").any(|word| word == "--json")
 }
 
 /// A closed pipe ends the program quietly; anything else is said.
@@ -139,8 +161,7 @@ fn output_error(error: std::io::Error, out: &mut Output) -> u8 {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         return exit::OK;
     }
-    out.complain(&format!("Error: cannot write the output: {error}"));
-    exit::FAILED
+    out.fail(exit::FAILED, &format!("cannot write the output: {error}"))
 }
 
 #[cfg(test)]
@@ -190,7 +211,24 @@ mod tests {
     #[test]
     fn json_behind_two_dashes_is_a_word() {
         assert_eq!(xm("pause -- --json d").2, "Error: 'xm pause' requires 1 arguments.\n\n");
-        assert_eq!(xm("pause --json").2, "Error: 'xm pause' requires 1 arguments.\n\n");
+    }
+
+    #[test]
+    fn with_json_every_mistake_is_one_object_and_no_usage_is_printed() {
+        for (line, error, hint) in [
+            ("--json", "no command was given", LIST_HINT),
+            ("zap --json", "Subcommand zap not found!", LIST_HINT),
+            ("pause --json", "'xm pause' requires 1 arguments.", "'xm pause --help' shows its usage"),
+            ("list --json -Q", "option -Q not recognized", "'xm list --help' shows its usage"),
+        ] {
+            let (code, stdout, stderr) = xm(line);
+            let object: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+            assert_eq!(
+                (code, stdout.as_str(), object),
+                (1, "", serde_json::json!({ "error": error, "code": 1, "hint": hint })),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use link::Channel;
 
 use super::{ClientId, Hub};
+use crate::broker::client::SLOW;
 use crate::broker::ipc::FromBroker;
 
 /// A stream's channel that is in use.
@@ -14,9 +15,6 @@ pub(super) struct Stream {
     /// Bytes that were passed to the client and not yet given back as credit.
     unconsumed: usize,
 }
-
-/// Bytes that may wait for a client before its streams get no more credit.
-const SLOW: usize = 256 << 10;
 
 impl Hub {
     pub(super) fn owns(&self, id: ClientId, channel: u16) -> bool {
