@@ -43,6 +43,8 @@ pub struct System {
     pub events: Rc<Events>,
     /// The time.
     pub clock: &'static Clock,
+    /// The store of all domains.
+    pub store: &'static SharedStore,
     /// Guests' consoles.
     pub consoles: &'static SharedConsoles,
     /// Domains and images.
@@ -96,6 +98,7 @@ impl System {
             boot_id,
             booted_ns: clock.now_ns(),
             clock,
+            store,
             consoles,
             toolstack,
             builds: FairSemaphore::new(BUILDS),

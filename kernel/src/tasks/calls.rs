@@ -13,13 +13,14 @@ use proto::endpoints::*;
 use proto::error::{CreateError, DomainError, ImageError, XenError};
 use proto::host::{Greeting, HostInfo, LogOpen, Usage};
 use proto::image::{ImageId, ImageOffer, Upload};
+use proto::store::StoreOpen;
 use proto::wire::{Fault, Key, StreamChannel};
 use toolstack::OwnMemory;
 use xen_abi::sched::SHUTDOWN_POWEROFF;
 
 use crate::line::Stream;
 use crate::system::System;
-use crate::tasks::{console as console_task, log_stream, upload};
+use crate::tasks::{console as console_task, log_stream, store, upload};
 use crate::{executor, heap, layout, panic};
 
 /// Finds the endpoint that `key` names, decodes, carries out, encodes.
@@ -57,6 +58,7 @@ pub async fn route(system: &'static System, key: Key, body: Vec<u8>) -> Result<V
         HostDmesg => dmesg,
         HostUsage => usage,
         HostLog => open_log,
+        StoreOpenStream => open_store,
         HostHalt => halt,
     }
     Err(Fault::UnknownKey)
@@ -133,6 +135,12 @@ async fn open_console(system: &'static System, request: ConsoleOpen) -> Result<C
 async fn open_log(system: &'static System, request: LogOpen) -> Result<(), DomainError> {
     let stream = open_stream(system, request.channel)?;
     executor::spawn(log_stream::send(stream, request.follow)).detach();
+    Ok(())
+}
+
+async fn open_store(system: &'static System, request: StoreOpen) -> Result<(), DomainError> {
+    let stream = open_stream(system, request.channel)?;
+    executor::spawn(store::serve(system.store, stream)).detach();
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod console;
 mod line;
 mod log_stream;
 pub mod rpc;
+mod store;
 pub mod upload;
 
 use hypercall::calls as xen_calls;
@@ -27,6 +28,7 @@ pub fn start(system: &'static System, boot: &BootInfo) {
         open_bundle(system, bundle);
     }
     watch_domains(system);
+    executor::spawn(xenstore::tend(system.store)).detach();
     match boot.cmdline.value("link") {
         None | Some("com2") => (),
         Some(other) => log::warn!("link={other}: no such line, com2 is used"),
