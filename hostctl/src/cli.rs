@@ -18,6 +18,7 @@ use crate::lab::up::MachineFailed;
 use crate::lab::{down::Down, keeper, log::Log, run::Run, status, up::Up};
 use crate::output::Output;
 use crate::usage::Usage;
+use crate::xenstored::Xenstored;
 use crate::{exit, xm};
 
 const EXAMPLES: &str = "\
@@ -75,6 +76,7 @@ enum Command {
     ConsoleLog(ConsoleLog),
     Log(crate::log::Log),
     Usage(Usage),
+    Xenstored(Xenstored),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -172,6 +174,7 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
         Command::ConsoleLog(log) => return log.run(options, out),
         Command::Log(log) => return log.run(options, out),
         Command::Usage(usage) => return usage.run(options, out),
+        Command::Xenstored(xenstored) => return xenstored.run(options, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostctl", &mut out.stdout);
         }

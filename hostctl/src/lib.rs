@@ -2,7 +2,7 @@
 //!
 //! A command is parsed ([`cli`], [`xm`]), reaches its control domain through a broker that owns the line ([`connect`], [`client`],
 //! [`broker`]), makes typed calls (crate `proto`) and prints what came of them ([`output`], [`sxp`]). Labs, machines made of QEMU and
-//! Xen, are in [`lab`].
+//! Xen, are in [`lab`]. [`xenstored`] is a server of its own, and needs no machine.
 
 pub mod attach;
 pub mod broker;
@@ -26,6 +26,7 @@ pub mod sxp;
 pub mod terminal;
 pub mod upload;
 pub mod usage;
+pub mod xenstored;
 pub mod xm;
 
 /// 64 random bits from the system.

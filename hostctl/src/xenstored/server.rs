@@ -1,0 +1,226 @@
+//! One loop over all clients.
+//!
+//! It sleeps in epoll until a client has sent or read something, so that a wake-up costs what is ready and not how many are connected.
+//! A turn is bounded ([`super::client`]), and so is a step of the store's own work, which is done between turns: nobody waits for more
+//! than one of each other client and one of the store.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use xen_abi::DomId;
+use xenstore::Store;
+
+use super::bells::{Bells, Token};
+use super::client::{Client, Next, Scratch};
+use super::socket::Socket;
+use crate::client::Signals;
+
+/// What epoll calls the listening socket; clients' tokens are above.
+const LISTENER: Token = 0;
+/// What epoll calls the signals.
+const SIGNALS: Token = 1;
+/// How many ready sockets epoll tells at a time.
+const READY_MAX: usize = 256;
+/// How many clients are let in between two turns of the others.
+const ACCEPTED_AT_ONCE: usize = 64;
+/// How much of its own work the store does between turns: some tens of microseconds.
+const WORK: usize = 512;
+/// How long nobody is let in after the system had no descriptor left for one more.
+const FULL_PAUSE: Duration = Duration::from_millis(100);
+
+/// The server.
+pub(super) struct Server<'a> {
+    listener: &'a UnixListener,
+    signals: &'static Signals,
+    epoll: OwnedFd,
+    store: Store,
+    clients: BTreeMap<Token, Served>,
+    next_token: Token,
+    bells: Bells,
+    scratch: Scratch,
+    /// Who wants another turn at once.
+    again: Vec<Token>,
+    /// Nobody more is let in for a moment.
+    is_full: bool,
+    is_verbose: bool,
+}
+
+struct Served {
+    client: Client,
+    /// What epoll waits for.
+    interest: epoll::EventFlags,
+}
+
+impl<'a> Server<'a> {
+    /// A server with an empty store.
+    ///
+    /// # Errors
+    /// The system gives no epoll or no signals.
+    pub(super) fn new(socket: &'a Socket, is_verbose: bool) -> io::Result<Self> {
+        allow_many_files();
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let signals = Signals::get()?;
+        let readable = epoll::EventFlags::IN;
+        epoll::add(&epoll, &socket.listener, epoll::EventData::new_u64(LISTENER), readable)?;
+        for fd in signals.fds() {
+            epoll::add(&epoll, fd, epoll::EventData::new_u64(SIGNALS), readable)?;
+        }
+        Ok(Server {
+            listener: &socket.listener,
+            signals,
+            epoll,
+            store: Store::new(DomId(0)),
+            clients: BTreeMap::new(),
+            next_token: SIGNALS + 1,
+            bells: Bells::default(),
+            scratch: Scratch::new(),
+            again: Vec::new(),
+            is_full: false,
+            is_verbose,
+        })
+    }
+
+    /// Serves until a signal comes.
+    ///
+    /// # Errors
+    /// epoll fails.
+    pub(super) fn serve(&mut self) -> io::Result<()> {
+        let mut ready: Vec<epoll::Event> = Vec::with_capacity(READY_MAX);
+        let mut due: Vec<Token> = Vec::new();
+        loop {
+            ready.clear();
+            match epoll::wait(&self.epoll, spare_capacity(&mut ready), self.patience().as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if self.is_full {
+                self.let_in_again(true)?;
+            }
+            due.clear();
+            due.append(&mut self.again);
+            for event in &ready {
+                match event.data.u64() {
+                    LISTENER => self.accept()?,
+                    SIGNALS if self.signals.take().is_some() => return Ok(()),
+                    SIGNALS => {}
+                    token => due.push(token),
+                }
+            }
+            self.turns(&mut due);
+            self.store.work(WORK);
+            self.tell(&mut due);
+        }
+    }
+
+    /// How long epoll may sleep.
+    fn patience(&self) -> Option<Timespec> {
+        if !self.again.is_empty() || self.store.has_work() {
+            Some(Timespec::default())
+        } else if self.is_full {
+            Timespec::try_from(FULL_PAUSE).ok()
+        } else {
+            None
+        }
+    }
+
+    /// Gives everybody in the list one turn.
+    fn turns(&mut self, due: &mut Vec<Token>) {
+        due.sort_unstable();
+        due.dedup();
+        for token in due.drain(..) {
+            let Some(served) = self.clients.get_mut(&token) else { continue };
+            let next = served.client.turn(&mut self.store, &mut self.scratch);
+            self.settle(token, next);
+        }
+    }
+
+    /// Passes on the events that the turns made.
+    fn tell(&mut self, rung: &mut Vec<Token>) {
+        self.bells.take(rung);
+        for token in rung.drain(..) {
+            let Some(served) = self.clients.get_mut(&token) else { continue };
+            let next = served.client.tell(&mut self.store, &mut self.scratch);
+            self.settle(token, next);
+        }
+    }
+
+    /// Has epoll wait for what the client waits for.
+    fn settle(&mut self, token: Token, next: Next) {
+        let interest = match next {
+            Next::Readable => epoll::EventFlags::IN,
+            Next::Writable => epoll::EventFlags::OUT,
+            Next::Again => return self.again.push(token),
+            Next::Gone => return self.dismiss(token),
+        };
+        let Some(served) = self.clients.get_mut(&token) else { return };
+        if served.interest != interest {
+            served.interest = interest;
+            let data = epoll::EventData::new_u64(token);
+            if epoll::modify(&self.epoll, &served.client, data, interest).is_err() {
+                self.dismiss(token);
+            }
+        }
+    }
+
+    fn dismiss(&mut self, token: Token) {
+        // Closing the socket takes it out of epoll.
+        if let Some(served) = self.clients.remove(&token) {
+            served.client.leave(&mut self.store);
+        }
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        for _ in 0..ACCEPTED_AT_ONCE {
+            match accept_with(self.listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+                Ok(socket) => self.admit(socket),
+                Err(Errno::WOULDBLOCK) => break,
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(error) => {
+                    self.say(&format!("nobody more is let in for a moment: {error}"));
+                    return self.let_in_again(false);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&mut self, socket: OwnedFd) {
+        let token = self.next_token;
+        self.next_token += 1;
+        let interest = epoll::EventFlags::IN;
+        // Without room in epoll the client is turned away: it sees its socket closed.
+        if epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(token), interest).is_ok() {
+            let client = Client::new(socket, &mut self.store, self.bells.bell(token));
+            self.clients.insert(token, Served { client, interest });
+        }
+    }
+
+    /// Opens or closes the door. Left open while nobody can be let in, epoll would not sleep.
+    fn let_in_again(&mut self, may_enter: bool) -> io::Result<()> {
+        self.is_full = !may_enter;
+        let interest = if may_enter { epoll::EventFlags::IN } else { epoll::EventFlags::empty() };
+        epoll::modify(&self.epoll, self.listener, epoll::EventData::new_u64(LISTENER), interest)?;
+        Ok(())
+    }
+
+    fn say(&self, text: &str) {
+        if self.is_verbose {
+            eprintln!("xenstored: {text}");
+        }
+    }
+}
+
+/// Allows as many clients as the system does.
+fn allow_many_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // Refused, the limit stays as it was, which serves fewer.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}
