@@ -6,6 +6,7 @@ use core::pin::pin;
 use core::task::Poll;
 
 use super::{Client, Fault};
+use crate::serve::give_way;
 
 /// How many moves of one connection are made before other tasks get their turn.
 const TURN: usize = 8;
@@ -40,20 +41,16 @@ impl Client {
         let mut turn = 0;
         loop {
             self.session.borrow_mut().take_outgoing(&mut outgoing);
+            turn += 1;
+            if turn % TURN == 0 {
+                // A server that sends without end has its turns like everybody.
+                give_way().await;
+            }
             let moved = {
                 let mut exchange = pin!(transport.exchange(&outgoing, &mut incoming));
-                turn += 1;
-                let mut is_waiting_for_others = turn % TURN == 0;
-                poll_fn(|cx| {
-                    // A server that sends without end has its turns like everybody.
-                    if core::mem::take(&mut is_waiting_for_others) {
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    match self.session.borrow_mut().poll_outgoing(cx) {
-                        Poll::Ready(()) => Poll::Ready(Ok((0, 0))),
-                        Poll::Pending => exchange.as_mut().poll(cx),
-                    }
+                poll_fn(|cx| match self.session.borrow_mut().poll_outgoing(cx) {
+                    Poll::Ready(()) => Poll::Ready(Ok((0, 0))),
+                    Poll::Pending => exchange.as_mut().poll(cx),
                 })
                 .await
             };
