@@ -56,6 +56,8 @@ pub mod xenstore {
     pub const FEATURE_ERROR: u32 = 2;
     /// WATCH takes a depth. C: `XENSTORE_SERVER_FEATURE_WATCHDEPTH`.
     pub const FEATURE_WATCHDEPTH: u32 = 4;
+    /// Permissions may name DOMID_ANY, everybody. C: `XENSTORE_SERVER_FEATURE_DOMID_ANY`.
+    pub const FEATURE_DOMID_ANY: u32 = 8;
 
     /// The steady state. C: `XENSTORE_CONNECTED`.
     pub const CONNECTED: u32 = 0;

@@ -2,12 +2,13 @@
 
 use alloc::collections::BTreeMap;
 
+use ring::layout::xenstore::FEATURE_DOMID_ANY;
 use xen_abi::DomId;
 
 use crate::Error;
 use crate::ledger::{Ledger, count};
 use crate::perms::{Caller, Entry, Party, Perm, Perms};
-use crate::quota::{POOL, Quota, SHARE, Usage, check};
+use crate::quota::{Item, Limits, Peaks, Quota, Usage};
 use crate::sweep::Sweep;
 
 /// How many removed nodes are counted at once for somebody whose quota is used up otherwise.
@@ -24,6 +25,8 @@ pub(crate) struct Domain {
     pub(crate) target: Option<Party>,
     pub(crate) quota: Quota,
     pub(crate) usage: Usage,
+    /// The most of everything that it ever used.
+    pub(crate) peaks: Peaks,
 }
 
 /// All domains.
@@ -32,7 +35,6 @@ pub(crate) struct Domains {
     control: DomId,
     by_id: BTreeMap<DomId, Domain>,
     lives: u32,
-    /// Bytes that are charged to all guests together.
     charged: usize,
     /// Removed nodes that are still charged to their owners.
     pub(crate) uncounted: Sweep,
@@ -40,14 +42,16 @@ pub(crate) struct Domains {
     pub(crate) dead: BTreeMap<Party, usize>,
     /// Bytes of all nodes that were ever removed and counted.
     pub(crate) removed: u64,
-    /// The quotas of domains to come.
-    pub(crate) defaults: Quota,
+    /// What domains may do together, and domains to come.
+    pub(crate) limits: Limits,
+    /// The most that any guest ever used.
+    pub(crate) peaks: Peaks,
     /// The features offered to domains to come.
     pub(crate) features: u32,
 }
 
 impl Domains {
-    pub(crate) fn new(control: DomId, features: u32) -> Self {
+    pub(crate) fn new(control: DomId, limits: Limits, features: u32) -> Self {
         let mut domains = Domains {
             control,
             by_id: BTreeMap::new(),
@@ -56,7 +60,8 @@ impl Domains {
             uncounted: Sweep::default(),
             dead: BTreeMap::new(),
             removed: 0,
-            defaults: Quota::default(),
+            limits,
+            peaks: Peaks::default(),
             features,
         };
         domains.register(control);
@@ -65,7 +70,7 @@ impl Domains {
 
     /// Makes the domain known. Does nothing if it is.
     pub(crate) fn register(&mut self, domid: DomId) -> &mut Domain {
-        let Domains { by_id, lives, defaults, features, .. } = self;
+        let Domains { by_id, lives, limits, features, .. } = self;
         by_id.entry(domid).or_insert_with(|| {
             // A wrap would take 2^32 domains; 0 is nobody's life even then.
             *lives = lives.wrapping_add(1).max(1);
@@ -75,8 +80,9 @@ impl Domains {
                 is_shut_down: false,
                 features: *features,
                 target: None,
-                quota: *defaults,
+                quota: limits.quota,
                 usage: Usage::default(),
+                peaks: Peaks::default(),
             }
         })
     }
@@ -102,6 +108,11 @@ impl Domains {
         self.by_id.iter().map(|(domid, domain)| (*domid, &domain.usage))
     }
 
+    /// Bytes that are charged to all guests together.
+    pub(crate) fn charged(&self) -> usize {
+        self.charged
+    }
+
     pub(crate) fn is_control(&self, domid: DomId) -> bool {
         domid == self.control
     }
@@ -116,7 +127,7 @@ impl Domains {
     }
 
     pub(crate) fn is_alive(&self, party: Party) -> bool {
-        self.party(party.domid) == Some(party)
+        party == Party::ANY || self.party(party.domid) == Some(party)
     }
 
     /// The rights of the domain as they are now.
@@ -125,9 +136,33 @@ impl Domains {
         Caller { party, privileged: self.is_control(party.domid), target }
     }
 
-    /// The caller's quotas; the control domain has none.
-    pub(crate) fn quota(&self, caller: &Caller) -> Option<&Quota> {
-        if caller.privileged { None } else { self.get(caller.party.domid).map(|domain| &domain.quota) }
+    /// The features that the caller was offered.
+    pub(crate) fn features_of(&self, caller: &Caller) -> u32 {
+        self.get(caller.party.domid).map_or(self.features, |domain| domain.features)
+    }
+
+    /// The caller's limit; 0: none, as the control domain has none.
+    pub(crate) fn limit(&self, caller: &Caller, item: Item) -> u32 {
+        let domain = if caller.privileged { None } else { self.get(caller.party.domid) };
+        domain.map_or(0, |domain| domain.quota.get(item))
+    }
+
+    /// Passes if the caller may have so much of something.
+    pub(crate) fn check(&mut self, caller: &Caller, item: Item, value: usize) -> Result<(), Error> {
+        if caller.privileged {
+            return Ok(());
+        }
+        let Some(domain) = self.by_id.get_mut(&caller.party.domid) else { return Ok(()) };
+        check(value, domain.quota.get(item))?;
+        domain.peaks.note(item, value);
+        self.peaks.note(item, value);
+        Ok(())
+    }
+
+    /// Passes if the caller may have one more of what adds up.
+    pub(crate) fn check_one_more(&mut self, caller: &Caller, item: Item) -> Result<(), Error> {
+        let usage = self.get(caller.party.domid).map_or(0, |domain| domain.usage.get(item));
+        self.check(caller, item, usage + 1)
     }
 
     /// Passes if `party` may be charged this much more than it uses and `pending` says. Before anybody is refused for
@@ -158,8 +193,8 @@ impl Domains {
         if memory > 0 {
             let wanted = domain.usage.memory.saturating_add_signed(more_memory + memory);
             check(wanted, domain.quota.memory)?;
-            if wanted > SHARE && self.charged.saturating_add_signed(more_memory + memory) > POOL {
-                return Err(Error::NoSpace);
+            if wanted > self.limits.share as usize {
+                check(self.charged.saturating_add_signed(more_memory + memory), self.limits.pool)?;
             }
         }
         Ok(())
@@ -201,6 +236,10 @@ impl Domains {
         domain.usage.memory = before.saturating_add_signed(memory);
         if party.domid != self.control {
             self.charged = self.charged - before + domain.usage.memory;
+            for peaks in [&mut domain.peaks, &mut self.peaks] {
+                peaks.note(Item::Nodes, domain.usage.nodes);
+                peaks.note(Item::Memory, domain.usage.memory);
+            }
         }
     }
 
@@ -216,16 +255,24 @@ impl Domains {
         self.book_one(party, 0, -(memory as isize));
     }
 
-    /// The list of entries as stored: ids become parties. An unknown domain's entry is nobody's, for ever.
+    /// The list of entries as stored: ids become parties. An unknown domain's entry is nobody's, for ever. DOMID_ANY is
+    /// everybody's, if `features` (the writer's) say that he knows.
     ///
     /// # Errors
     /// [`Error::Invalid`]: no entry. [`Error::NotFound`]: the owner is unknown.
-    pub(crate) fn resolve(&self, perms: &[Perm]) -> Result<Perms, Error> {
-        let entry = |perm: &Perm| Entry {
-            party: self.party(perm.domid).unwrap_or(Party::nobody(perm.domid)),
-            access: perm.access,
+    pub(crate) fn resolve(&self, perms: &[Perm], features: u32) -> Result<Perms, Error> {
+        let party = |domid: DomId| match self.party(domid) {
+            Some(party) => party,
+            None if domid == Party::ANY.domid && features & FEATURE_DOMID_ANY != 0 => Party::ANY,
+            None => Party::nobody(domid),
         };
+        let entry = |perm: &Perm| Entry { party: party(perm.domid), access: perm.access };
         let perms = Perms::new(perms.iter().map(entry).collect()).ok_or(Error::Invalid)?;
         if perms.owner().is_somebody() { Ok(perms) } else { Err(Error::NotFound) }
     }
+}
+
+/// Passes if `value` is within `limit` (0: no limit).
+fn check(value: usize, limit: u32) -> Result<(), Error> {
+    if limit == 0 || value <= limit as usize { Ok(()) } else { Err(Error::NoSpace) }
 }

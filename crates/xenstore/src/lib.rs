@@ -1,8 +1,9 @@
 //! A xenstore server: the tree of names and values through which Xen's domains find each other.
 //!
-//! * [`wire`]: messages as bytes. [`StorePath`], [`Perm`]: what is in them, checked. [`Quota`]: what a guest may use.
+//! * [`wire`]: messages as bytes. [`StorePath`], [`Perm`]: what is in them, checked. [`Quota`], [`Limits`]: what guests may use.
 //! * [`Store`]: the tree, the domains, their connections, watches and transactions. It knows no hypervisor: the toolstack tells it
 //!   which domains there are ([`Store::register`], [`Store::introduce`], [`Store::release`]).
+//! * [`Host`]: what it asks of the program around it, where requests reach beyond the store.
 //! * [`Control`]: how the toolstack in the same process reads and writes, many nodes at once.
 //! * [`serve`]: one guest's connection, from its first request to its end. [`RingConnection`] is that connection over a
 //!   shared page and an event channel.
@@ -35,6 +36,7 @@ mod domain;
 mod draft;
 mod error;
 mod events;
+mod host;
 mod ledger;
 mod node;
 mod ops;
@@ -55,9 +57,10 @@ mod work;
 pub use connection::{ConnId, WatchEvent};
 pub use control::{Control, Events};
 pub use error::Error;
+pub use host::{Host, NoXen};
 pub use path::{StorePath, home};
 pub use perms::{Access, Perm};
-pub use quota::{Quota, Usage};
+pub use quota::{Limits, Quota, Usage};
 pub use ring_connection::RingConnection;
 pub use serve::{Broken, Closed, Connection, serve};
 pub use store::{SharedStore, Store};

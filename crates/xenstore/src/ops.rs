@@ -12,7 +12,7 @@ use crate::ledger::Ledger;
 use crate::node::Node;
 use crate::path::StorePath;
 use crate::perms::{Access, Caller, Party, Perm, Perms};
-use crate::quota::check;
+use crate::quota::Item;
 use crate::tree::{Nearest, Tree};
 
 /// A changing request.
@@ -101,7 +101,7 @@ impl Desk<'_> {
             Err(Error::NotFound) => return self.create(who, path, value),
             Err(error) => return Err(error),
         };
-        self.check_size(who, value.len(), node.perms.len(), node.list_len())?;
+        check_size(self.domains, who, value.len(), node.perms.len(), node.list_len())?;
         let owner = node.perms.owner();
         let replaced = node.cost();
         let memory = value.len() as isize - node.value().len() as isize;
@@ -131,11 +131,11 @@ impl Desk<'_> {
         let perms = if who.privileged { node.perms.clone() } else { node.perms.owned_by(who.party) };
         let missing = path.names().skip(depth);
         let first_len = missing.clone().next().map_or(0, str::len);
-        self.check_size(who, node.value().len(), node.perms.len(), node.list_len() + first_len + 1)?;
-        self.check_size(who, value.len(), perms.len(), 0)?;
+        check_size(self.domains, who, node.value().len(), node.perms.len(), node.list_len() + first_len + 1)?;
+        check_size(self.domains, who, value.len(), perms.len(), 0)?;
         let (mut nodes, mut memory) = (0, value.len());
         for name in missing {
-            self.check_size(who, 0, perms.len(), name.len() + 1)?;
+            check_size(self.domains, who, 0, perms.len(), name.len() + 1)?;
             nodes += 1;
             memory += Node::cost_of(name.len(), 0, perms.len());
         }
@@ -180,7 +180,7 @@ impl Desk<'_> {
         let node = find(self.tree, who, path, Access::Write)?;
         let old = node.perms.clone();
         check_new_perms(who, &old, &perms)?;
-        self.check_size(who, node.value().len(), perms.len(), node.list_len())?;
+        check_size(self.domains, who, node.value().len(), perms.len(), node.list_len())?;
         let old_cost = node.cost() as isize;
         let cost = Node::cost_of(node.name().len(), node.value().len(), perms.len()) as isize;
         self.check_charge(who, perms.owner(), 0, cost - old_cost)?;
@@ -195,20 +195,9 @@ impl Desk<'_> {
         Ok(())
     }
 
-    fn check_perms(&self, who: &Caller, perms: &[Perm]) -> Result<Perms, Error> {
-        check_count(self.domains, who, perms.len())?;
-        self.domains.resolve(perms)
-    }
-
-    fn check_size(
-        &self,
-        who: &Caller,
-        value_len: usize,
-        nr_perms: usize,
-        list_len: usize,
-    ) -> Result<(), Error> {
-        let limit = self.domains.quota(who).map_or(0, |quota| quota.node_size);
-        check(Node::size_of(value_len, nr_perms, list_len), limit)
+    fn check_perms(&mut self, who: &Caller, perms: &[Perm]) -> Result<Perms, Error> {
+        self.domains.check(who, Item::NodePermissions, perms.len())?;
+        self.domains.resolve(perms, self.domains.features_of(who))
     }
 
     /// Who makes a node grow is checked, but its owner is charged.
@@ -229,9 +218,15 @@ impl Desk<'_> {
     }
 }
 
-/// Passes if `who` may have so many permission entries.
-pub(crate) fn check_count(domains: &Domains, who: &Caller, nr_perms: usize) -> Result<(), Error> {
-    check(nr_perms, domains.quota(who).map_or(0, |quota| quota.node_permissions))
+/// Passes if `who` may have a node of this size.
+fn check_size(
+    domains: &mut Domains,
+    who: &Caller,
+    value_len: usize,
+    nr_perms: usize,
+    list_len: usize,
+) -> Result<(), Error> {
+    domains.check(who, Item::NodeSize, Node::size_of(value_len, nr_perms, list_len))
 }
 
 /// Passes if `who` may put `new` in the place of `old`.

@@ -60,6 +60,11 @@ impl StorePath {
         Self::parse(text.as_bytes(), DomId(0), ABSOLUTE_MAX)
     }
 
+    /// The path's length as quotas count it: without `/local/domain/N/`.
+    pub(crate) fn relative_len(&self) -> usize {
+        without_home(&self.0).len()
+    }
+
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -88,6 +88,9 @@ pub(crate) struct Party {
 }
 
 impl Party {
+    /// Whoever asks. C: `DOMID_ANY` of public/xen.h.
+    pub(crate) const ANY: Self = Party { domid: DomId(0x7ff5), life: u32::MAX };
+
     /// The party that a permission for an unknown domain names: nobody, now and later.
     pub(crate) const fn nobody(domid: DomId) -> Self {
         Party { domid, life: 0 }
@@ -179,7 +182,8 @@ pub(crate) struct Caller {
 
 impl Caller {
     fn is(&self, party: Party) -> bool {
-        party.is_somebody() && (party == self.party || Some(party) == self.target)
+        let is_us = party == self.party || Some(party) == self.target || party == Party::ANY;
+        is_us && party.is_somebody()
     }
 }
 
@@ -212,6 +216,15 @@ mod tests {
         assert!(perms.is_owner(&control));
         let model = Caller { target: Some(party(1, 1)), ..caller(party(7, 7)) };
         assert!(perms.is_owner(&model));
+    }
+
+    #[test]
+    fn an_entry_for_any_domain_is_for_all_not_named_before() {
+        let entries = [(party(1, 1), Access::None), (party(2, 2), Access::None), (Party::ANY, Access::Read)];
+        let perms = Perms::new(entries.map(|(party, access)| entry(party, access)).to_vec()).unwrap();
+        assert_eq!(perms.access(&caller(party(2, 2))), Access::None);
+        assert_eq!(perms.access(&caller(party(3, 3))), Access::Read);
+        assert!(!perms.is_owner(&caller(party(3, 3))));
     }
 
     /// XSA-322, XSA-417: rights of a domain do not pass to the next one with its id.

@@ -1,22 +1,39 @@
 //! What a guest may use, and what it uses.
 //!
 //! Everything a guest can make the store keep is charged to a domain before it is kept. The control domain is not limited.
-//!
-//! Besides each domain's own limits there is one for all guests together, [`POOL`]: the control domain's heap is small, and
-//! a failed allocation there ends everything. What is charged is what is really allocated, a little more rather than less. Whoever
-//! uses little ([`SHARE`]) is not refused, however full the pool is.
 
-use crate::Error;
-
-/// Bytes that all guests together may use.
-pub(crate) const POOL: usize = 2 << 20;
-/// Bytes that each guest may use even when the pool is used up: enough for Linux to boot and name itself.
-pub(crate) const SHARE: usize = 16 << 10;
-
-/// The limits of one domain. The values by default are upstream's, but for `memory`: upstream allows 2 MiB to each, we have 8 MiB
-/// for everything.
+/// How much all guests together may make the store keep, and what each may by default.
 ///
-/// Source: `quotas` in upstream's documentation of xenstored's `--quota`. A limit is the largest value that is allowed; 0 means none.
+/// What is charged is what is really allocated, a little more rather than less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The quotas of domains to come.
+    pub quota: Quota,
+    /// Bytes that all guests together may use; 0: no limit.
+    pub pool: u32,
+    /// Bytes that each guest may use even when the pool is used up.
+    pub share: u32,
+    /// Bytes of history that open transactions may hold back before the oldest one loses its snapshot.
+    pub history: u32,
+}
+
+impl Limits {
+    /// For a control domain with 8 MiB for everything, where a failed allocation ends everything. Each guest's share is
+    /// enough for Linux to boot and name itself.
+    pub const fn small() -> Self {
+        let quota = Quota { memory: 256 << 10, soft_memory: 192 << 10, ..Quota::upstream() };
+        Limits { quota, pool: 2 << 20, share: 16 << 10, history: 512 << 10 }
+    }
+
+    /// For a host process: upstream's quotas, and no limit on all guests together.
+    pub const fn upstream() -> Self {
+        Limits { quota: Quota::upstream(), pool: 0, share: 0, history: 64 << 20 }
+    }
+}
+
+/// The limits of one domain: the largest value that is allowed; 0 means none.
+///
+/// Source: the quota table of upstream's C server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Nodes owned.
@@ -38,10 +55,13 @@ pub struct Quota {
     pub path_max: u32,
     /// Bytes of all nodes, watches and transactions together.
     pub memory: u32,
+    /// Bytes beyond which a domain is named in the memory report. Nothing is refused.
+    pub soft_memory: u32,
 }
 
-impl Default for Quota {
-    fn default() -> Self {
+impl Quota {
+    /// The values that upstream's C server begins with.
+    pub const fn upstream() -> Self {
         Quota {
             nodes: 1000,
             watches: 128,
@@ -51,25 +71,25 @@ impl Default for Quota {
             node_size: 2048,
             node_permissions: 5,
             path_max: 2048,
-            memory: 256 << 10,
+            memory: 2560 << 10,
+            soft_memory: 2048 << 10,
         }
     }
-}
 
-/// The names that GET_QUOTA and SET_QUOTA know.
-pub(crate) const NAMES: [&str; 9] = [
-    "nodes",
-    "watches",
-    "outstanding",
-    "memory",
-    "transactions",
-    "transaction-nodes",
-    "node-permissions",
-    "path-max",
-    "node-size",
-];
+    pub(crate) const fn get(&self, item: Item) -> u32 {
+        match item {
+            Item::Nodes => self.nodes,
+            Item::Watches => self.watches,
+            Item::Outstanding => self.outstanding,
+            Item::Memory => self.memory,
+            Item::Transactions => self.transactions,
+            Item::TransactionNodes => self.transaction_nodes,
+            Item::NodePermissions => self.node_permissions,
+            Item::PathMax => self.path_max,
+            Item::NodeSize => self.node_size,
+        }
+    }
 
-impl Quota {
     /// The limit of this name. None: no such name.
     pub fn by_name(&mut self, name: &str) -> Option<&mut u32> {
         Some(match name {
@@ -77,6 +97,7 @@ impl Quota {
             "watches" => &mut self.watches,
             "outstanding" => &mut self.outstanding,
             "memory" => &mut self.memory,
+            SOFT_MEMORY => &mut self.soft_memory,
             "transactions" => &mut self.transactions,
             "transaction-nodes" => &mut self.transaction_nodes,
             "node-permissions" => &mut self.node_permissions,
@@ -87,9 +108,49 @@ impl Quota {
     }
 }
 
-/// Passes if `value` is within `limit` (0: no limit).
-pub(crate) fn check(value: usize, limit: u32) -> Result<(), Error> {
-    if limit == 0 || value <= limit as usize { Ok(()) } else { Err(Error::NoSpace) }
+/// The name of the one soft limit.
+pub(crate) const SOFT_MEMORY: &str = "soft-memory";
+
+/// Something that is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Nodes,
+    Watches,
+    Outstanding,
+    Memory,
+    Transactions,
+    TransactionNodes,
+    NodePermissions,
+    PathMax,
+    NodeSize,
+}
+
+/// All of them, with the names that GET_QUOTA, SET_QUOTA and CONTROL know, in the order of [`Item`].
+pub(crate) const ITEMS: [(Item, &str, &str); 9] = [
+    (Item::Nodes, "nodes", "Nodes per domain"),
+    (Item::Watches, "watches", "Watches per domain"),
+    (Item::Outstanding, "outstanding", "Outstanding requests per domain"),
+    (Item::Memory, "memory", "Total Xenstore memory per domain"),
+    (Item::Transactions, "transactions", "Active transactions per domain"),
+    (Item::TransactionNodes, "transaction-nodes", "Max. number of accessed nodes per transaction"),
+    (Item::NodePermissions, "node-permissions", "Max. number of permissions per node"),
+    (Item::PathMax, "path-max", "Max. length of a node path"),
+    (Item::NodeSize, "node-size", "Max. size of a node"),
+];
+
+/// The largest value of each item that was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Peaks([u32; ITEMS.len()]);
+
+impl Peaks {
+    pub(crate) fn note(&mut self, item: Item, value: usize) {
+        let peak = &mut self.0[item as usize];
+        *peak = (*peak).max(u32::try_from(value).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn get(&self, item: Item) -> u32 {
+        self.0[item as usize]
+    }
 }
 
 /// What a domain uses now.
@@ -103,4 +164,17 @@ pub struct Usage {
     pub transactions: usize,
     /// Bytes of its nodes, watches and transactions.
     pub memory: usize,
+}
+
+impl Usage {
+    /// The value of an item that adds up; 0 for the others.
+    pub(crate) fn get(&self, item: Item) -> usize {
+        match item {
+            Item::Nodes => self.nodes,
+            Item::Watches => self.watches,
+            Item::Memory => self.memory,
+            Item::Transactions => self.transactions,
+            _ => 0,
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! The store: the tree, the domains, and who is connected.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 use core::task::{Context, Poll};
 
-use ring::layout::xenstore::{FEATURE_ERROR, FEATURE_RECONNECTION, FEATURE_WATCHDEPTH};
+use ring::layout::xenstore::{FEATURE_DOMID_ANY, FEATURE_ERROR, FEATURE_RECONNECTION, FEATURE_WATCHDEPTH};
 use xen_abi::DomId;
 
 use crate::connection::{CONTROL_QUEUE_MAX, Client, ConnId, QUEUE_MAX, WatchEvent};
 use crate::domain::Domains;
+use crate::host::{Host, NoHost};
 use crate::ledger::Ledger;
 use crate::ops::{Change, Desk, Op};
 use crate::perms::{Caller, Party, Perms};
@@ -18,12 +20,11 @@ use crate::transaction::LEVEL_COST;
 use crate::tree::Tree;
 use crate::watch::Watches;
 use crate::work::Work;
-use crate::{Error, Quota, Usage};
+use crate::{Error, Limits, Quota, Usage};
 
 /// The features offered to guests.
-pub(crate) const FEATURES: u32 = FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH;
-/// How much history open transactions may hold back before the oldest one loses its snapshot.
-const HISTORY_MAX: u64 = 512 << 10;
+pub(crate) const FEATURES: u32 =
+    FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH | FEATURE_DOMID_ANY;
 
 /// How many watches of a connection are dropped when it is closed; only the control domain may have more.
 const WATCHES_AT_ONCE: usize = 1024;
@@ -48,6 +49,9 @@ pub struct Store {
     /// Bytes that were ever written over while transactions were open.
     overwritten: u64,
     pub(crate) work: Work,
+    pub(crate) host: Box<dyn Host>,
+    /// CONTROL log: whether the host is told of each request and its answer.
+    pub(crate) is_logging: bool,
     /// How many domains were released.
     pub(crate) releases: u64,
 }
@@ -58,9 +62,14 @@ pub(crate) const INTRODUCE_DOMAIN: &str = "@introduceDomain";
 pub(crate) const RELEASE_DOMAIN: &str = "@releaseDomain";
 
 impl Store {
-    /// An empty store whose control domain (all rights, no quotas) is `control`.
+    /// An empty store whose control domain (all rights, no quotas) is `control`, with [`Limits::small`].
     pub fn new(control: DomId) -> Self {
-        let mut domains = Domains::new(control, FEATURES);
+        Self::with_limits(control, Limits::small())
+    }
+
+    /// An empty store whose control domain (all rights, no quotas) is `control`.
+    pub fn with_limits(control: DomId, limits: Limits) -> Self {
+        let mut domains = Domains::new(control, limits, FEATURES);
         domains.register(control).is_introduced = true;
         let perms = Perms::private(domains.control());
         let mut store = Store {
@@ -75,12 +84,19 @@ impl Store {
             next_open: 0,
             overwritten: 0,
             work: Work::default(),
+            host: Box::new(NoHost),
+            is_logging: false,
             releases: 0,
         };
         // What upstream's servers have from the beginning, and clients look for.
         let made = store.control(|store| store.mkdir("/tool/xenstored"));
         debug_assert!(made.is_ok());
         store
+    }
+
+    /// Says who hosts the store. Until then INTRODUCE is not supported, and what is printed or logged goes nowhere.
+    pub fn set_host(&mut self, host: Box<dyn Host>) {
+        self.host = host;
     }
 
     /// Makes a domain known, so that permissions can name it. Call when it has been created, before its first nodes are
@@ -151,7 +167,7 @@ impl Store {
     /// The limits of a domain, to be changed; with None those of domains to come.
     pub fn quota_mut(&mut self, domid: Option<DomId>) -> Option<&mut Quota> {
         match domid {
-            None => Some(&mut self.domains.defaults),
+            None => Some(&mut self.domains.limits.quota),
             Some(domid) => self.domains.get_mut(domid).map(|domain| &mut domain.quota),
         }
     }
@@ -296,7 +312,7 @@ impl Store {
     /// be tried again.
     pub(crate) fn keep_history_short(&mut self) {
         while let Some((&at, &(conn, id, began))) = self.open.first_key_value() {
-            if self.history() - began <= HISTORY_MAX {
+            if self.history() - began <= u64::from(self.domains.limits.history) {
                 return;
             }
             self.open.remove(&at);

@@ -18,7 +18,7 @@ use crate::node::Node;
 use crate::ops::{Change, ChangeKind, Op, find};
 use crate::path::StorePath;
 use crate::perms::{Access, Caller};
-use crate::quota::check;
+use crate::quota::Item;
 use crate::sweep::Sweep;
 use crate::tree::{Tree, is_same_subtree};
 
@@ -171,8 +171,7 @@ impl Transaction {
         let path = path.as_str();
         let is_new = !self.touched.contains(path);
         if is_new {
-            let limit = domains.quota(who).map_or(0, |quota| quota.transaction_nodes);
-            check(self.touched.len() + 1, limit)?;
+            domains.check(who, Item::TransactionNodes, self.touched.len() + 1)?;
         }
         let cost = cost + STEP_COST + path.len() * 3;
         domains.charge_memory(who.party, cost)?;

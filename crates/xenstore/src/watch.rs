@@ -88,6 +88,10 @@ impl Watches {
         }
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// The id of the next watch: those that are set already have smaller ones.
     pub(crate) fn next_id(&self) -> WatchId {
         WatchId(self.next_id)

@@ -220,7 +220,7 @@ fn guests_may_not_do_what_is_the_control_domains() {
         (1, 0, Type::IS_DOMAIN_INTRODUCED, b"1\0", err("EACCES")),
         (1, 0, Type::SET_FEATURE, b"1\x000\0", err("EACCES")),
         (1, 0, Type::GET_FEATURE, b"1\0", err("EACCES")),
-        (1, 0, Type::GET_FEATURE, b"", value("7\0")),
+        (1, 0, Type::GET_FEATURE, b"", value("15\0")),
         (1, 0, Type::GET_QUOTA, b"nodes\0", err("EACCES")),
         (1, 0, Type::SET_QUOTA, b"nodes\x000\0", err("EACCES")),
     ];
@@ -239,7 +239,7 @@ fn the_control_domain_manages_domains() {
         (CONTROL, 0, Type::RESUME, b"1\0", ok()),
         (CONTROL, 0, Type::RESUME, b"9\0", err("ENOENT")),
         (CONTROL, 0, Type::RELEASE, b"0\0", err("EINVAL")),
-        (CONTROL, 0, Type::GET_FEATURE, b"1\0", value("7\0")),
+        (CONTROL, 0, Type::GET_FEATURE, b"1\0", value("15\0")),
         (CONTROL, 0, Type::SET_FEATURE, b"1\x002\0", err("EBUSY")),
         (CONTROL, 0, Type::SET_FEATURE, b"9\x0099\0", err("EINVAL")),
         (CONTROL, 0, Type::SET_FEATURE, b"9\x002\0", ok()),

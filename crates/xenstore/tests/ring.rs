@@ -87,7 +87,7 @@ fn requests_are_answered_in_order_with_one_notification() {
     let (store, mut guest, port) = machine();
     let mut task = pin!(serve(RingConnection::new(guest.page.clone(), port), WHO, &store));
     assert!(poll(&mut task).is_pending());
-    assert_eq!(guest.page.load_u32(page::SERVER_FEATURES), 7);
+    assert_eq!(guest.page.load_u32(page::SERVER_FEATURES), 15);
     guest.send(&message(Type::WRITE, 1, b"a\0x"));
     assert!(poll(&mut task).is_pending());
     assert_eq!(guest.port.notified(), 1);

@@ -1,20 +1,22 @@
-//! Requests about domains, their quotas and features, and the server itself.
+//! Requests about domains, their quotas and features.
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::iter;
 
 use xen_abi::DomId;
 
 use super::{Asked, OK};
-use crate::ledger::Ledger;
 use crate::path::home;
-use crate::quota::NAMES;
+use crate::quota::{ITEMS, Item, SOFT_MEMORY};
 use crate::store::{FEATURES, Store};
 use crate::wire::{decimal, one_string, strings};
 use crate::{Error, Quota};
 
 /// DOMID_SELF of public/xen.h: always introduced.
 const DOMID_SELF: u16 = 0x7ff0;
+/// From here on numbers are no domains. C: `DOMID_FIRST_RESERVED`.
+const DOMID_FIRST_RESERVED: u16 = 0x7ff0;
 
 impl Store {
     pub(super) fn get_domain_path(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
@@ -28,6 +30,26 @@ impl Store {
         let domid = domain_id(one_string(asked.payload)?)?;
         let is = domid.0 == DOMID_SELF || self.is_introduced(domid);
         Ok(if is { b"T\0" } else { b"F\0" }.to_vec())
+    }
+
+    /// What a toolstack says of a new domain. Who can serve it is the host's to know.
+    pub(super) fn introduce_request(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
+        let mut args = strings(asked.payload);
+        let (Some(domid), Some(gfn), Some(port)) = (args.next(), args.next(), args.next()) else {
+            return Err(Error::Invalid);
+        };
+        let (domid, port) = (domain_id(domid)?, decimal(port)?);
+        if port == 0 || domid.0 >= DOMID_FIRST_RESERVED {
+            return Err(Error::Invalid);
+        }
+        self.host.introduce(domid, frame_number(gfn)?, port)?;
+        if !self.is_introduced(domid) {
+            self.introduce(domid);
+        } else if let Some(party) = self.domains.party(domid).filter(|_| !self.domains.is_control(domid)) {
+            let theirs = self.conns.iter().filter(|(_, conn)| conn.party == party).map(|(id, _)| *id);
+            theirs.collect::<Vec<_>>().into_iter().for_each(|conn| self.reset(conn));
+        }
+        Ok(OK.to_vec())
     }
 
     pub(super) fn release_request(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
@@ -59,7 +81,7 @@ impl Store {
     }
 
     /// The one argument: an introduced domain that is not the control domain.
-    pub(super) fn introduced(&self, asked: &Asked<'_>) -> Result<DomId, Error> {
+    fn introduced(&self, asked: &Asked<'_>) -> Result<DomId, Error> {
         let domid = domain_id(one_string(asked.payload)?)?;
         if self.domains.is_control(domid) {
             return Err(Error::Invalid);
@@ -99,7 +121,7 @@ impl Store {
     pub(super) fn get_quota(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
         let args: Vec<&[u8]> = strings(asked.payload).collect();
         let (domid, name) = match args[..] {
-            [] | [b""] => return Ok((NAMES.join(" ") + "\0").into_bytes()),
+            [] | [b""] => return Ok((quota_names().join(" ") + "\0").into_bytes()),
             [name] => (None, name),
             [domid, name] => (Some(domain_id(domid)?), name),
             _ => return Err(Error::Invalid),
@@ -120,44 +142,26 @@ impl Store {
         Ok(OK.to_vec())
     }
 
-    pub(super) fn quota_named(&mut self, domid: Option<DomId>, name: &[u8]) -> Result<&mut u32, Error> {
+    fn quota_named(&mut self, domid: Option<DomId>, name: &[u8]) -> Result<&mut u32, Error> {
         let name = core::str::from_utf8(name).map_err(|_| Error::Invalid)?;
         let quota: &mut Quota = self.quota_mut(domid).ok_or(Error::NotFound)?;
         quota.by_name(name).ok_or(Error::Invalid)
     }
-
-    /// Commands to the server itself.
-    pub(super) fn control_command(&mut self, asked: &Asked<'_>) -> Result<Vec<u8>, Error> {
-        match strings(asked.payload).next() {
-            Some(b"help") => Ok(b"check\nhelp\n\0".to_vec()),
-            Some(b"check") => self.check_accounts().map(|()| OK.to_vec()),
-            _ => Err(Error::Invalid),
-        }
-    }
-
-    /// Domains are introduced by the toolstack in this process, who has their pages: [`Store::introduce`].
-    pub(super) fn introduce_request(&mut self, _: &Asked<'_>) -> Result<Vec<u8>, Error> {
-        Err(Error::Unsupported)
-    }
-
-    /// Compares the accounts with the tree.
-    fn check_accounts(&self) -> Result<(), Error> {
-        let mut counted = Ledger::default();
-        self.tree.walk(|node| counted.add(node.perms.owner(), 1, 0));
-        let wrong = |domid: DomId, nodes: usize| {
-            self.domains.party(domid).is_some_and(|party| counted.of(party).0 != nodes as isize)
-        };
-        if self
-            .domains
-            .usages()
-            .any(|(domid, usage)| !self.domains.is_control(domid) && wrong(domid, usage.nodes))
-        {
-            return Err(Error::Invalid);
-        }
-        Ok(())
-    }
 }
 
-fn domain_id(text: &[u8]) -> Result<DomId, Error> {
+/// The names that GET_QUOTA and SET_QUOTA know.
+fn quota_names() -> Vec<&'static str> {
+    let soft = |item| (item == Item::Memory).then_some(SOFT_MEMORY);
+    ITEMS.iter().flat_map(|(item, name, _)| iter::once(*name).chain(soft(*item))).collect()
+}
+
+/// A frame's number: the protocol wants it "in signed decimal", so that a large one may come with a minus.
+fn frame_number(text: &[u8]) -> Result<u64, Error> {
+    let text = core::str::from_utf8(text).map_err(|_| Error::Invalid)?;
+    let number: i64 = text.parse().map_err(|_| Error::Invalid)?;
+    Ok(number.cast_unsigned())
+}
+
+pub(super) fn domain_id(text: &[u8]) -> Result<DomId, Error> {
     u16::try_from(decimal(text)?).map(DomId).map_err(|_| Error::Invalid)
 }

@@ -9,9 +9,11 @@ use crate::Error;
 use crate::connection::ConnId;
 use crate::path::{ABSOLUTE_MAX, StorePath};
 use crate::perms::Caller;
+use crate::quota::Item;
 use crate::store::Store;
 use crate::wire::{MessageType as Type, Request};
 
+mod commands;
 mod domains;
 mod nodes;
 mod transactions;
@@ -31,7 +33,11 @@ struct Asked<'a> {
 impl Store {
     /// Does what a request asks, and returns the reply's bytes. Every request has exactly one reply.
     pub fn handle(&mut self, conn: ConnId, request: &Request) -> Vec<u8> {
-        match self.tidily(|store| store.answer(conn, request)) {
+        let answer = self.tidily(|store| store.answer(conn, request));
+        if self.is_logging {
+            self.log(conn, request, &answer);
+        }
+        match answer {
             Ok(payload) => request.reply(Ok(&payload)),
             Err(error) => request.reply(Err(error)),
         }
@@ -51,18 +57,20 @@ impl Store {
     }
 
     /// A node's path.
-    fn path(&self, asked: &Asked<'_>, raw: &[u8]) -> Result<StorePath, Error> {
+    fn path(&mut self, asked: &Asked<'_>, raw: &[u8]) -> Result<StorePath, Error> {
         let path = self.path_or_special(asked, raw)?;
         if path.is_special() { Err(Error::Invalid) } else { Ok(path) }
     }
 
-    fn path_or_special(&self, asked: &Asked<'_>, raw: &[u8]) -> Result<StorePath, Error> {
+    fn path_or_special(&mut self, asked: &Asked<'_>, raw: &[u8]) -> Result<StorePath, Error> {
         self.parse_path(&asked.who, raw)
     }
 
-    fn parse_path(&self, who: &Caller, raw: &[u8]) -> Result<StorePath, Error> {
-        let limit = self.domains.quota(who).map_or(0, |quota| quota.path_max as usize);
-        StorePath::parse(raw, who.party.domid, if limit == 0 { ABSOLUTE_MAX } else { limit })
+    fn parse_path(&mut self, who: &Caller, raw: &[u8]) -> Result<StorePath, Error> {
+        let limit = self.domains.limit(who, Item::PathMax) as usize;
+        let path = StorePath::parse(raw, who.party.domid, if limit == 0 { ABSOLUTE_MAX } else { limit })?;
+        self.domains.check(who, Item::PathMax, path.relative_len())?;
+        Ok(path)
     }
 }
 

@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use super::{Asked, OK};
 use crate::Error;
 use crate::node::Node;
-use crate::ops::{Op, check_count, check_new_perms, find};
+use crate::ops::{Op, check_new_perms, find};
 use crate::path::StorePath;
-use crate::perms::{Access, Perm};
+use crate::perms::{Access, Perm, Perms};
+use crate::quota::Item;
 use crate::store::Store;
 use crate::transaction::Part;
 use crate::wire::{PAYLOAD_MAX, decimal, one_string, strings};
@@ -97,23 +98,23 @@ impl Store {
         if count == 0 {
             return Err(Error::Invalid);
         }
-        check_count(&self.domains, &asked.who, count)?;
+        self.domains.check(&asked.who, Item::NodePermissions, count)?;
         let perms: Vec<Perm> = args.map(Perm::parse).collect::<Result<_, _>>()?;
+        let new = self.domains.resolve(&perms, self.domains.features_of(&asked.who))?;
         let path = self.path_or_special(asked, path)?;
         if path.is_special() {
-            return self.set_special_perms(asked, &path, &perms);
+            return self.set_special_perms(asked, &path, new);
         }
         self.operate(asked, Op::SetPerms(path, perms))
     }
 
     /// Who may watch `@introduceDomain` or `@releaseDomain`. These two are no nodes, and in no transaction.
-    pub(super) fn set_special_perms(
+    fn set_special_perms(
         &mut self,
         asked: &Asked<'_>,
         path: &StorePath,
-        perms: &[Perm],
+        new: Perms,
     ) -> Result<Vec<u8>, Error> {
-        let new = self.domains.resolve(perms)?;
         let denied = if asked.who.privileged { Error::NotFound } else { Error::Access };
         let old = self.special_perms(path.as_str()).ok_or(denied)?;
         check_new_perms(&asked.who, old, &new)?;

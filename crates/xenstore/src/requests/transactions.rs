@@ -8,7 +8,7 @@ use super::{Asked, OK};
 use crate::Error;
 use crate::connection::ConnId;
 use crate::draft::Draft;
-use crate::quota::check;
+use crate::quota::Item;
 use crate::store::Store;
 use crate::transaction::Transaction;
 use crate::wire::one_string;
@@ -18,10 +18,7 @@ impl Store {
         if asked.tx != 0 {
             return Err(Error::Busy);
         }
-        if let Some(quota) = self.domains.quota(&asked.who) {
-            let usage = self.domains.get(asked.who.party.domid).map(|domain| domain.usage);
-            check(usage.map_or(0, |usage| usage.transactions) + 1, quota.transactions)?;
-        }
+        self.domains.check_one_more(&asked.who, Item::Transactions)?;
         let conn = self.conns.get_mut(&asked.conn).ok_or(Error::NotFound)?;
         let id = conn.new_transaction_id();
         conn.transactions.insert(id, Transaction::new(&self.tree, self.releases));

@@ -3,12 +3,14 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use ring::layout::xenstore::FEATURE_WATCHDEPTH;
+
 use super::{Asked, OK};
 use crate::Error;
 use crate::connection::ConnId;
 use crate::path::home;
 use crate::perms::Party;
-use crate::quota::check;
+use crate::quota::Item;
 use crate::store::Store;
 use crate::watch::{Watch, WatchId};
 use crate::wire::{decimal, strings};
@@ -18,7 +20,8 @@ impl Store {
         let mut args = strings(asked.payload);
         let (Some(path), Some(token)) = (args.next(), args.next()) else { return Err(Error::Invalid) };
         let depth = args.next().map(decimal).transpose()?;
-        if args.next().is_some() {
+        let may_have_depth = self.domains.features_of(&asked.who) & FEATURE_WATCHDEPTH != 0;
+        if args.next().is_some() || (depth.is_some() && !may_have_depth) {
             return Err(Error::Invalid);
         }
         self.add_watch(asked.conn, path, token, depth)?;
@@ -50,10 +53,7 @@ impl Store {
         let prefix_len = if is_relative { home(who.party.domid).len() + 1 } else { 0 };
         let watch = Watch { conn, path, token: token.into(), prefix_len, depth, is_owed: false };
         let own: Arc<str> = watch.path.as_str().into();
-        if let Some(quota) = self.domains.quota(&who) {
-            let watches = self.domains.get(who.party.domid).map_or(0, |domain| domain.usage.watches);
-            check(watches + 1, quota.watches)?;
-        }
+        self.domains.check_one_more(&who, Item::Watches)?;
         self.domains.charge_memory(who.party, watch.cost())?;
         if let Some(domain) = self.domains.get_mut(who.party.domid) {
             domain.usage.watches += 1;
