@@ -78,8 +78,7 @@ impl Config {
             record: MAX_RECORD,
             message_in: 4 * 1024 * 1024,
             message_queue: 4 * 1024 * 1024,
-            // No more than the control domain takes. It would answer each further one with a reset, and a burst of
-            // those breaks the session.
+            // No more than the control domain takes: it would answer each further one with a reset.
             streams: Self::kernel().streams,
             stream_in: 64 * 1024,
             stream_out: 64 * 1024,

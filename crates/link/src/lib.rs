@@ -27,7 +27,7 @@
 //!
 //! `encoding` finds frames among bytes; `frame`, `hello` and `record` are the format; `sender` and `receiver` the
 //! two halves of the window; `message`, `stream` and `streams` what rides on it; `session` joins these; `link` is the
-//! outside, with `handshake` and `timers`.
+//! outside, with `handshake` and `timers`. [`line`] shares a link among tasks.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -40,6 +40,7 @@ mod event;
 mod frame;
 mod handshake;
 mod hello;
+pub mod line;
 mod link;
 mod message;
 mod queue;
@@ -51,6 +52,8 @@ mod sender;
 mod session;
 mod stream;
 mod streams;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod timers;
 mod varint;
