@@ -15,8 +15,8 @@ use hypercall::{Xen, calls};
 use ring::EventChannel;
 use xen_abi::EvtchnPort;
 
+use crate::executor::Wake;
 use crate::interrupts;
-use crate::line::Wake;
 use crate::machine::Machine;
 use crate::shared_info::SharedInfo;
 

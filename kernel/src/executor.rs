@@ -9,7 +9,12 @@ use core::future::{Future, poll_fn};
 use core::task::Poll;
 
 use async_task::{Runnable, Task};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
 use spin::Mutex;
+
+/// Wakes one task; remembers one wake-up that came early.
+pub type Wake = Signal<NoopRawMutex, ()>;
 
 /// Tasks that can go on.
 static READY: Mutex<VecDeque<Runnable>> = Mutex::new(VecDeque::new());

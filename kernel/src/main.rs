@@ -21,7 +21,6 @@ mod heap;
 mod interrupts;
 mod ioapic;
 mod layout;
-mod line;
 mod log_ring;
 mod machine;
 mod memory;

@@ -8,8 +8,10 @@ use console::{Consoles, Limits, SharedConsoles};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::semaphore::FairSemaphore;
 use hypercall::{Aperture, Xen, calls};
+use link::line::Line;
 use link::{BootId, Config, Link, Micros};
 use toolstack::About;
+use uploads::Uploads;
 use xen_abi::VcpuId;
 use xen_abi::hvm::params::{HVM_PARAM_CALLBACK_IRQ, HVM_PARAM_CALLBACK_TYPE_VECTOR};
 use xen_abi::xen::{DOMID_SELF, VIRQ_TIMER};
@@ -20,14 +22,14 @@ use crate::boot_info::BootInfo;
 use crate::clock::Clock;
 use crate::cmdline::CommandLine;
 use crate::events::Events;
+use crate::executor::Wake;
 use crate::interrupts;
-use crate::line::{Line, Wake};
 use crate::machine::Machine;
 use crate::platform::{KernelPlatform, Toolstack};
 use crate::random;
 use crate::shared_info::SharedInfo;
 use crate::tasks::rpc::{Calls, MOST_CALLS};
-use crate::tasks::upload::Uploads;
+use crate::tasks::upload::SharedMemory;
 
 /// Domains that are built at the same time: one that unpacks a large kernel leaves room for small ones beside it.
 const BUILDS: usize = 4;
@@ -53,6 +55,8 @@ pub struct System {
     pub builds: FairSemaphore<NoopRawMutex, MOST_CALLS>,
     /// Images on their way in.
     pub uploads: Uploads,
+    /// The way for them through shared memory.
+    pub shared_memory: SharedMemory,
     /// The link to hostctl.
     pub line: Rc<Line>,
     /// The link's UART wants attention.
@@ -103,6 +107,7 @@ impl System {
             toolstack,
             builds: FairSemaphore::new(BUILDS),
             uploads: Uploads::default(),
+            shared_memory: SharedMemory::default(),
         }))
     }
 }

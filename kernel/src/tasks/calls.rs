@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use console::Start;
 use embassy_sync::semaphore::Semaphore;
+use link::line::Stream;
 use link::{Channel, StreamError};
 use proto::console::{ConsoleOpen, ConsoleOpened};
 use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
@@ -18,7 +19,6 @@ use proto::wire::{Fault, Key, StreamChannel};
 use toolstack::OwnMemory;
 use xen_abi::sched::SHUTDOWN_POWEROFF;
 
-use crate::line::Stream;
 use crate::system::System;
 use crate::tasks::{console as console_task, log_stream, store, upload};
 use crate::{executor, heap, layout, panic};
@@ -147,7 +147,7 @@ async fn open_store(system: &'static System, request: StoreOpen) -> Result<(), D
 fn open_stream(system: &'static System, channel: StreamChannel) -> Result<Stream, DomainError> {
     let channel = Channel::new(channel.0).ok_or(DomainError::ChannelInUse)?;
     system.line.open(channel).map_err(|error| match error {
-        StreamError::TooMany => DomainError::TooManyStreams { limit: system.line.most_streams() },
+        StreamError::TooMany => DomainError::TooManyStreams { limit: system.line.most_streams() as u16 },
         StreamError::InUse | StreamError::NotUp | StreamError::NotOpen => DomainError::ChannelInUse,
     })
 }
@@ -165,7 +165,7 @@ async fn image_begin(system: &'static System, offer: ImageOffer) -> Result<Uploa
 }
 
 async fn image_finish(system: &'static System, id: ImageId) -> Result<(), ImageError> {
-    upload::finish(system, id).await
+    system.uploads.finish(&system.toolstack, id).await
 }
 
 async fn host_info(system: &'static System, (): ()) -> Result<HostInfo, XenError> {

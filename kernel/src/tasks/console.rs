@@ -5,8 +5,7 @@ use core::future::poll_fn;
 
 use console::{Gone, Reader, SharedConsoles};
 use embassy_futures::select::{Either3, select3};
-
-use crate::line::{Broken, Stream};
+use link::line::{Broken, Stream};
 
 /// How the stream's work ended.
 enum Ended {

@@ -1,10 +1,10 @@
 //! Moves bytes between the UART and the link, and what the link says to whom it concerns.
 
 use embassy_futures::select::select3;
+use link::line::Line;
 use link::{Event, Micros};
 
 use crate::clock::Clock;
-use crate::line::Line;
 use crate::system::System;
 use crate::tasks::rpc;
 use crate::uart::{LinkUart, MOST_WORTH};
@@ -21,7 +21,7 @@ pub async fn run(system: &'static System, mut uart: LinkUart) {
             }
         }
         line.with_link(|link| link.tick(now(system.clock)));
-        while let Some(event) = line.with_link(|link| link.poll_event()) {
+        while let Some(event) = line.next_event() {
             handle(system, event);
         }
         transmit(system, &line, &mut uart);
@@ -65,20 +65,17 @@ fn transmit(system: &System, line: &Line, uart: &mut LinkUart) {
 }
 
 fn handle(system: &'static System, event: Event) {
-    match system.line.deliver(event) {
-        Some(Event::Message(message)) => rpc::receive(system, &message),
-        Some(Event::Up { peer, resumed }) => {
+    match event {
+        Event::Message(message) => rpc::receive(system, &message),
+        Event::Up { peer, resumed } => {
             log::debug!("link: up, peer {:x}{}", peer.get(), if resumed { ", resumed" } else { "" });
         }
-        Some(Event::Down(reason)) => {
+        Event::Down(reason) => {
             log::debug!("link: down: {reason}");
             system.calls.link_down(&reason);
-            if reason != link::DownReason::Lost {
-                system.line.break_streams();
-            }
         }
-        // Somebody else's text on a line of our own: nobody here reads it.
-        Some(_) | None => (),
+        // Somebody else's text on a line of our own: nobody here reads it. What is of streams has been delivered.
+        _ => (),
     }
 }
 

@@ -5,8 +5,8 @@ use core::future::poll_fn;
 use core::task::Poll;
 
 use embassy_futures::select::{Either, select};
+use link::line::Stream;
 
-use crate::line::Stream;
 use crate::log_ring;
 
 /// Sends what was logged; with `follow` also what will be.

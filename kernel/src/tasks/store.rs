@@ -5,11 +5,11 @@ use core::future::poll_fn;
 use core::pin::pin;
 use core::task::Poll;
 
+use link::line::Stream;
 use xenstore::wire::{Decoder, Request, TooLong};
 use xenstore::{ConnId, SharedStore, WatchEvent};
 
 use crate::executor;
-use crate::line::Stream;
 
 /// How many messages of one stream are sent before other tasks get their turn.
 const TURN: usize = 8;

@@ -37,9 +37,29 @@ impl<'t, 'x, C: DerefMut<Target = [u8]>> ImageUpload<'t, 'x, C> {
     pub fn write(&mut self, bytes: &[u8]) -> usize {
         let taken = &bytes[..bytes.len().min(self.missing())];
         self.memory[self.received..self.received + taken.len()].copy_from_slice(taken);
-        self.hash.update(taken);
-        self.received += taken.len();
-        taken.len()
+        self.took(taken.len())
+    }
+
+    /// Has `fill` put the next bytes where they belong: `most` at most, and no more than are still to come. It says how
+    /// many it put there; returns that.
+    ///
+    /// # Errors
+    /// Those of `fill`; nothing was taken.
+    pub fn write_with<E>(
+        &mut self,
+        most: usize,
+        fill: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let room = most.min(self.missing());
+        let count = fill(&mut self.memory[self.received..self.received + room])?;
+        Ok(self.took(count.min(room)))
+    }
+
+    /// So many more bytes are in place.
+    fn took(&mut self, count: usize) -> usize {
+        self.hash.update(&self.memory[self.received..self.received + count]);
+        self.received += count;
+        count
     }
 
     /// Checks the hash and enters the image into the cache.
@@ -83,6 +103,27 @@ mod tests {
         assert_eq!(upload.missing(), 3);
         assert!(!cache.borrow().has(id));
         assert_eq!(upload.write(b"nel and more"), 3, "what was not announced is not taken");
+        assert_eq!(upload.finish(), Ok(()));
+        assert_eq!(cache.borrow_mut().get(id).unwrap().container(), b"kernel");
+    }
+
+    #[test]
+    fn bytes_that_are_put_in_place_count_like_those_that_are_handed_over() {
+        let cache = RefCell::new(ImageCache::<Vec<u8>>::default());
+        let id = id(b"kernel");
+        let mut upload = ImageUpload::new(&cache, id, vec![0; 4096], 6);
+        let mut put = |most, bytes: &[u8]| {
+            upload.write_with(most, |place| {
+                let count = place.len().min(bytes.len());
+                place[..count].copy_from_slice(&bytes[..count]);
+                // More than there is room for is not believed.
+                if bytes.is_empty() { Err("none") } else { Ok(bytes.len()) }
+            })
+        };
+        assert_eq!(put(2, b"kernel"), Ok(2));
+        assert_eq!(put(100, b""), Err("none"));
+        assert_eq!(put(100, b"rnel and more"), Ok(4));
+        assert_eq!(put(100, b"and more"), Ok(0));
         assert_eq!(upload.finish(), Ok(()));
         assert_eq!(cache.borrow_mut().get(id).unwrap().container(), b"kernel");
     }
