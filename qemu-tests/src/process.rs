@@ -239,6 +239,22 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<Done> {
     Running::start(command)?.finish(limit)
 }
 
+/// Processor time that a process has used, its own and the system's for it.
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_time(pid: Pid) -> Result<Duration> {
+    let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
+    let stat = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    // Fields 14 and 15 of proc(5), in hundredths of a second. The second one, a name, may hold blanks and brackets.
+    let (_, rest) = stat.rsplit_once(')').with_context(|| format!("{path}: {stat}"))?;
+    let mut ticks = rest.split_whitespace().skip(11).map(str::parse::<u64>);
+    match (ticks.next(), ticks.next()) {
+        (Some(Ok(user)), Some(Ok(system))) => Ok(Duration::from_millis((user + system) * 10)),
+        _ => bail!("{path}: {stat}"),
+    }
+}
+
 /// A command as a person would type it.
 pub fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -275,6 +291,15 @@ mod tests {
         let done = run(&mut sh("echo out; echo err >&2; exit 3"), Duration::from_secs(10)).unwrap();
         assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (Some(3), "out\n", "err\n"));
         assert!(done.clone().ok().is_err() && done.with_code(3).is_ok());
+    }
+
+    #[test]
+    fn processor_time_is_counted_and_that_of_nobody_is_an_error() {
+        let own = rustix::process::getpid();
+        let before = cpu_time(own).unwrap();
+        // Ends because work takes time: however fast the machine, a tick passes.
+        while cpu_time(own).unwrap() == before {}
+        assert!(cpu_time(Pid::from_raw(i32::MAX).unwrap()).is_err());
     }
 
     #[test]

@@ -86,27 +86,18 @@ fn told_apart(machine: &Machine) -> Result<()> {
 }
 
 fn idle_is_cheap(machine: &Machine) -> Result<()> {
-    let qemu = machine.qemu()?.as_raw_nonzero().get();
+    let qemu = machine.qemu()?;
     // A machine that has just booted is not idle: Xen scrubs its memory in the background. It comes to rest, and then
     // five seconds are cheap; one that never rests never has them.
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let (start, before) = (Instant::now(), ticks(qemu)?);
+        let (start, before) = (Instant::now(), process::cpu_time(qemu)?);
         std::thread::sleep(Duration::from_secs(5));
-        // Linux counts processor time in hundredths of a second.
-        let used = (ticks(qemu)? - before) as f64 / 100.0;
-        let share = used / start.elapsed().as_secs_f64();
+        let used = process::cpu_time(qemu)? - before;
+        let share = used.as_secs_f64() / start.elapsed().as_secs_f64();
         if share < 0.02 {
             return Ok(());
         }
         ensure!(Instant::now() < deadline, "an idle lab took {:.1} % of a core", share * 100.0);
     }
-}
-
-/// User and system time of a process, in ticks: fields 14 and 15 of its `stat`.
-fn ticks(pid: i32) -> Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let (_, rest) = stat.rsplit_once(')').context("a process has a name")?;
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    Ok(fields[11].parse::<u64>()? + fields[12].parse::<u64>()?)
 }

@@ -55,9 +55,9 @@ impl Demo {
 
         self.begin("A machine: QEMU without KVM, Debian's Xen 4.17, our kernel as its domain 0");
         println!("    $ export HOSTCTL_CONNECT=lab:{LAB}");
-        // Until `lab down` there may be something to end.
-        self.is_up = true;
+        // A `lab up` that is refused has cleaned up behind itself, and a lab that has the name already is not ours to end.
         self.hostctl(&["lab", "up", "--name", LAB])?;
+        self.is_up = true;
 
         self.begin("Its memory before there is a guest");
         let before = self.unused()?;

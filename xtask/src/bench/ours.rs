@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use qemu_tests::artifacts;
 use qemu_tests::process::{self, Done};
+use rustix::process::Pid;
 use serde_json::Value;
 
 use super::Plan;
@@ -47,17 +48,15 @@ struct Lab<'a> {
 
 impl<'a> Lab<'a> {
     fn up(built: &'a Built) -> Result<Self> {
-        let lab = Self { built };
-        // Room for a hundred guests of 16 MiB and a Linux guest.
-        lab.run(&["lab", "up", "--name", LAB, "--memory", "3072"])?;
-        Ok(lab)
+        // Room for a hundred guests of 16 MiB and a Linux guest. A `lab up` that is refused has cleaned up behind itself, and a
+        // lab that has the name already is somebody else's: it must not be taken down.
+        let mut up = command(built, &["lab", "up", "--name", LAB, "--memory", "3072"]);
+        process::run(&mut up, PATIENCE)?.with_code(0)?;
+        Ok(Self { built })
     }
 
     fn run(&self, words: &[&str]) -> Result<Done> {
-        let mut command = Command::new(&self.built.hostctl);
-        command.args(words).env("HOSTCTL_CONNECT", format!("lab:{LAB}"));
-        self.built.tell(&mut command);
-        process::run(&mut command, PATIENCE)?.with_code(0)
+        process::run(&mut command(self.built, words), PATIENCE)?.with_code(0)
     }
 
     fn xm(&self, words: &[&str]) -> Result<Done> {
@@ -135,14 +134,14 @@ impl<'a> Lab<'a> {
     /// before that is through waits for its own to be scrubbed, which says nothing of how many guests there are.
     fn rest(&self) -> Result<()> {
         let status: Value = serde_json::from_str(&self.run(&["lab", "status", LAB, "--json"])?.stdout)?;
-        let pid = status["pid"].as_u64().with_context(|| format!("no pid in {status}"))?;
+        let pid = status["pid"].as_i64().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+        let pid = pid.with_context(|| format!("no pid in {status}"))?;
         let deadline = Instant::now() + PATIENCE;
-        let mut before = cpu_ticks(pid)?;
+        let mut before = process::cpu_time(pid)?;
         while Instant::now() < deadline {
             std::thread::sleep(Duration::from_secs(1));
-            let now = cpu_ticks(pid)?;
-            // A hundred ticks are a second of one processor.
-            if now - before < 5 {
+            let now = process::cpu_time(pid)?;
+            if now - before < Duration::from_millis(50) {
                 return Ok(());
             }
             before = now;
@@ -165,22 +164,19 @@ impl<'a> Lab<'a> {
 
 impl Drop for Lab<'_> {
     fn drop(&mut self) {
-        // Whether or not it came up, nothing of it may stay.
+        // Whatever was measured, nothing of it may stay.
         let _ = self.run(&["lab", "down", LAB]);
     }
 }
 
-fn ms(done: &Done) -> f64 {
-    done.took.as_secs_f64() * 1000.0
+/// hostctl with these words, as a user would have it.
+fn command(built: &Built, words: &[&str]) -> Command {
+    let mut command = Command::new(&built.hostctl);
+    command.args(words).env("HOSTCTL_CONNECT", format!("lab:{LAB}"));
+    built.tell(&mut command);
+    command
 }
 
-/// Processor time that a process has used, in ticks of 10 ms (proc(5), fields 14 and 15 of `stat`).
-fn cpu_ticks(pid: u64) -> Result<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let field = |n: usize| after_name.split_whitespace().nth(n).and_then(|word| word.parse::<u64>().ok());
-    field(11)
-        .zip(field(12))
-        .map(|(user, system)| user + system)
-        .with_context(|| format!("not understood: {stat}"))
+fn ms(done: &Done) -> f64 {
+    done.took.as_secs_f64() * 1000.0
 }
