@@ -55,8 +55,11 @@ pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(crate::paths::root());
     // What `cargo run` sets for xtask itself is not meant for the next cargo.
-    for (name, _) in std::env::vars() {
-        if name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" || name == "CARGO_MANIFEST_PATH" {
+    for (name, _) in std::env::vars_os() {
+        let is_ours = |name: &str| {
+            name.starts_with("CARGO_PKG_") || name == "CARGO_MANIFEST_DIR" || name == "CARGO_MANIFEST_PATH"
+        };
+        if name.to_str().is_some_and(is_ours) {
             command.env_remove(name);
         }
     }

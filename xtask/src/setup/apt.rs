@@ -24,7 +24,9 @@ pub(super) fn install(packages: &[&str]) -> Result<()> {
         .context("the package lists could not be fetched")?;
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive");
-    command.args(["install", "-q", "-y", "--no-install-recommends", "--no-remove"]).args(packages);
+    // A machine that has just come up may be updating itself: wait for its lock, in seconds.
+    command.args(["install", "-o", "DPkg::Lock::Timeout=300"]);
+    command.args(["-q", "-y", "--no-install-recommends", "--no-remove"]).args(packages);
     if packages.contains(&"qemu-system-x86") && has_foreign_qemu_utils() {
         eprintln!(
             "qemu-utils is not {CODENAME}'s, and breaks {CODENAME}'s QEMU: it goes back to {CODENAME}'s version"

@@ -15,7 +15,7 @@ pub(super) fn ensure(level: Level) -> Vec<String> {
     if !has_target() {
         remedies.extend(add(&["target", "add", TARGET], has_target));
     }
-    if level == Level::Test {
+    if level >= Level::Test {
         for (component, tool) in [("rustfmt", "cargo-fmt"), ("clippy", "cargo-clippy")] {
             let is_there = || sh::succeeds(Command::new(tool).arg("--version"));
             if !is_there() {
