@@ -53,6 +53,12 @@ impl Plan {
                 other => bail!("bench: `{other}` is not understood"),
             }
         }
+        if !plan.ours && !plan.peer {
+            bail!("--only can be given once");
+        }
+        if plan.pvh && !plan.peer {
+            bail!("--pvh is about the peer, which --only ours leaves out");
+        }
         Ok(plan)
     }
 }
@@ -150,7 +156,9 @@ mod tests {
     fn the_options_are_understood_and_others_refused() {
         let plan = Plan::parse(&["--json", "--runs", "7", "--only", "peer"]).unwrap();
         assert!(plan.is_json && plan.peer && !plan.ours && plan.runs == 7);
-        for words in [&["--runs"][..], &["--runs", "0"], &["--only", "x"], &["-x"]] {
+        for words in
+            [&["--runs"][..], &["--runs", "0"], &["--only", "x"], &["-x"], &["--only", "ours", "--pvh"]]
+        {
             assert!(Plan::parse(words).is_err(), "{words:?}");
         }
     }

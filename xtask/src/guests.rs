@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 use crate::{paths, setup, sh};
 
-/// Builds every guest into `made/guests`, where its source is newer; returns that directory.
+/// Builds every guest into `made/guests`, where a source or this program is newer; returns that directory.
 ///
 /// # Errors
 /// A guest does not compile.
@@ -18,7 +18,9 @@ pub(crate) fn build(made: &Path) -> Result<PathBuf> {
     let sources = paths::root().join("qemu-tests/guests");
     let out = made.join("guests");
     std::fs::create_dir_all(&out).with_context(|| format!("{}", out.display()))?;
-    let newest = newest(&sources)?;
+    // This program has the compiler's options.
+    let own = std::env::current_exe().and_then(|exe| exe.metadata()).and_then(|data| data.modified())?;
+    let newest = newest(&sources)?.max(own);
     let is_fresh =
         |made: &Path| made.metadata().and_then(|data| data.modified()).is_ok_and(|date| date > newest);
 

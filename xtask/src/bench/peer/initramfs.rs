@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use qemu_tests::artifacts;
 use qemu_tests::cpio::Archive;
+use qemu_tests::{artifacts, ramdisk};
 
 use crate::sh;
 
@@ -83,12 +83,13 @@ impl Initramfs {
     /// # Errors
     /// One of them cannot be read.
     pub(super) fn program(&mut self, source: &Path, path: &str) -> Result<()> {
-        self.archive.file(path, &read(source)?, true);
-        // ldd refuses a static program; that one needs nothing.
-        for library in
-            sh::output(Command::new("ldd").arg(source)).unwrap_or_default().lines().filter_map(linked)
-        {
-            self.library(&library)?;
+        let program = read(source)?;
+        self.archive.file(path, &program, true);
+        // ldd refuses a static program, which needs nothing.
+        if !ramdisk::is_static(&program) {
+            for library in sh::output(Command::new("ldd").arg(source))?.lines().filter_map(linked) {
+                self.library(&library)?;
+            }
         }
         Ok(())
     }
