@@ -18,6 +18,7 @@ use crate::lab::up::MachineFailed;
 use crate::lab::{down::Down, keeper, log::Log, run::Run, status, up::Up};
 use crate::output::Output;
 use crate::usage::Usage;
+use crate::xenstore::XenStore;
 use crate::xenstored::Xenstored;
 use crate::{exit, xm};
 
@@ -76,6 +77,8 @@ enum Command {
     ConsoleLog(ConsoleLog),
     Log(crate::log::Log),
     Usage(Usage),
+    #[command(name = "xenstore")]
+    XenStore(XenStore),
     Xenstored(Xenstored),
     /// Print a completion script for a shell.
     Completions {
@@ -174,6 +177,7 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
         Command::ConsoleLog(log) => return log.run(options, out),
         Command::Log(log) => return log.run(options, out),
         Command::Usage(usage) => return usage.run(options, out),
+        Command::XenStore(xenstore) => return xenstore.run(options, out),
         Command::Xenstored(xenstored) => return xenstored.run(options, out),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "hostctl", &mut out.stdout);

@@ -8,6 +8,8 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// `xm`: there is no such domain.
 pub const NO_DOMAIN: u8 = 3;
+/// `xenstore control`: the store does not carry out the command.
+pub const STORE_CONTROL: u8 = 3;
 /// `lab run`: the guest crashed.
 pub const GUEST_CRASHED: u8 = 3;
 /// The time given with `--timeout` passed.
@@ -33,7 +35,7 @@ Exit codes:
   0  success; `lab run`: the guest powered off
   1  the command failed, the reason is on stderr
   2  hostctl's own command line was not understood
-  3  xm: no such domain; `lab run`: the guest crashed
+  3  xm: no such domain; `lab run`: the guest crashed; `xenstore control`: not carried out
   4  the time given with --timeout passed
   5  hostctl and the control domain speak different protocol versions
   6  lab: the machine failed (QEMU ended, control domain panicked, line lost)

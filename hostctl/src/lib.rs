@@ -26,6 +26,7 @@ pub mod sxp;
 pub mod terminal;
 pub mod upload;
 pub mod usage;
+pub mod xenstore;
 pub mod xenstored;
 pub mod xm;
 

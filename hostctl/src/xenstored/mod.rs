@@ -6,7 +6,7 @@
 mod bells;
 mod client;
 mod server;
-mod socket;
+pub(crate) mod socket;
 
 use std::path::PathBuf;
 

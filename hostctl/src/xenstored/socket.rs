@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why the path is not ours to serve.
 #[derive(Debug, Error)]
-pub(super) enum NotOurs {
+pub(crate) enum NotOurs {
     /// A server answers there.
     #[error("{0} is in use: a server answers there")]
     InUse(PathBuf),
@@ -38,11 +38,11 @@ pub(super) enum NotOurs {
 
 /// A listening socket that only this user may connect to. Dropped, it takes its path away.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(crate) struct Socket {
     path: PathBuf,
     /// The file that we made: whatever else lies at the path later is not ours.
     file: (u64, u64),
-    pub(super) listener: UnixListener,
+    pub(crate) listener: UnixListener,
 }
 
 impl Socket {
@@ -50,7 +50,7 @@ impl Socket {
     ///
     /// # Errors
     /// See [`NotOurs`]; nothing was changed then.
-    pub(super) fn claim(path: &Path) -> Result<Socket, NotOurs> {
+    pub(crate) fn claim(path: &Path) -> Result<Socket, NotOurs> {
         let failed = |error: io::Error| NotOurs::System(path.into(), error);
         let address = SocketAddrUnix::new(path).map_err(|error| match error {
             Errno::NAMETOOLONG => NotOurs::TooLong(path.into()),

@@ -1,6 +1,8 @@
 //! A control domain without Xen: crate `link` on a unix socket, and canned answers. And hostctl, run against it.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "every test program uses its own part")]
 
+mod store;
+
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -54,6 +56,10 @@ pub struct World {
     pub greets: bool,
     pub console_text: Vec<u8>,
     pub shared_memory: Option<PathBuf>,
+    /// Streams to the store that are open.
+    pub stores: usize,
+    /// Streams to the store are refused.
+    pub refuses_stores: bool,
 }
 
 /// A control domain without Xen.
@@ -250,6 +256,7 @@ struct Machine {
     uploads: HashMap<Channel, Incoming>,
     answers: HashMap<RequestId, Vec<u8>>,
     finishing: Option<RequestId>,
+    stores: store::Stores,
 }
 
 struct Incoming {
@@ -272,6 +279,7 @@ impl Machine {
             uploads: HashMap::new(),
             answers: HashMap::new(),
             finishing: None,
+            stores: store::Stores::new(),
         }
     }
 
@@ -322,6 +330,8 @@ impl Machine {
         while let Some(event) = self.link.poll_event() {
             self.on_event(event);
         }
+        self.stores.send(&mut self.link);
+        self.world.lock().unwrap().stores = self.stores.nr_open();
         loop {
             let count = self.link.transmit(&mut buffer, now);
             if count == 0 {
@@ -377,6 +387,17 @@ impl Machine {
                     None if self.held.contains(&request.id) => {}
                     None => self.on_request(request),
                 }
+            }
+            Event::StreamData(channel, bytes) if self.stores.has(channel) => {
+                self.link.stream_consumed(channel, bytes.len());
+                if !self.stores.receive(channel, &bytes) {
+                    self.stores.close(channel);
+                    self.link.stream_close(channel);
+                }
+            }
+            Event::StreamReset(channel) | Event::StreamEnd(channel) if self.stores.has(channel) => {
+                self.stores.close(channel);
+                self.link.stream_reset(channel);
             }
             Event::StreamData(channel, bytes) => {
                 self.link.stream_consumed(channel, bytes.len());
@@ -570,6 +591,16 @@ impl Machine {
                 self.answer::<HostLog>(id, &Ok(()));
                 let _ = self.link.stream_write(channel, b"INFO up\n");
                 self.link.stream_close(channel);
+            }
+            StoreOpenStream::PATH if self.world.lock().unwrap().refuses_stores => {
+                self.answer::<StoreOpenStream>(id, &Err(DomainError::TooManyStreams { limit: 32 }));
+            }
+            StoreOpenStream::PATH => {
+                let channel = body::<StoreOpenStream>(&request).channel.0;
+                let channel = Channel::new(channel).expect("a stream's channel");
+                self.link.stream_open(channel).expect("the channel is free");
+                self.stores.open(channel);
+                self.answer::<StoreOpenStream>(id, &Ok(()));
             }
             HostDmesg::PATH => {
                 self.answer::<HostDmesg>(id, &Ok(b"(XEN) one\n(XEN) two\x1b[31m".to_vec()));
