@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | build | test | demo | bench`.
+//! The project's own commands: `cargo xtask setup | build | test | fuzz | demo | bench`.
 //!
 //! Each installs first what it misses ([`setup`]). Where something does not hold, a command ends with one error and
 //! a status other than 0.
@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod demo;
 mod elf;
+mod fuzz;
 mod guests;
 mod paths;
 mod setup;
@@ -22,9 +23,12 @@ Usage: cargo xtask COMMAND
 
   setup                  install what the other commands need (Debian 12, as root), or say what is missing
   build                  build and check the kernel, hostctl, the tiny guests and the guests' ramdisk
-  test [--host|--qemu] [NAME]
+  test [--host|--qemu] [NAME] [--long]
                          format, lints, host tests, then the tests on a real Xen in QEMU;
-                         --host: without those; --qemu: only those (of the file NAME)
+                         --host: without those; --qemu: only those (of the file NAME);
+                         --long: each fuzz target for a minute besides
+  fuzz [TARGET] [--seconds N | FILE]
+                         run a fuzz target, or all, for N seconds (60); or one with FILE's input
   demo                   a guest's console on a real Xen, end to end
   bench [--json] [--quick] [--runs N] [--only ours|peer] [--pvh]
                          this system and, beside it, a Linux domain 0 with xl; --pvh: also as a PVH domain 0
@@ -46,6 +50,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["setup"] => setup::run(),
         ["build"] => build::run(),
         ["test", rest @ ..] => test::run(rest),
+        ["fuzz", rest @ ..] => fuzz::run(rest),
         ["demo"] => demo::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "--help" | "-h"] | [] => {

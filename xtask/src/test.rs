@@ -1,24 +1,29 @@
-//! `cargo xtask test`: format, lints, host tests, then the tests on a real Xen. All parts run, whatever the first ones
-//! say; the summary at the end has one line for each.
+//! `cargo xtask test`: format, lints, host tests, then the tests on a real Xen; with `--long` the fuzz targets too. All parts
+//! run, whatever the first ones say; the summary at the end has one line for each.
 
 use std::time::Instant;
 
 use anyhow::{Result, bail};
 
 use crate::setup::{self, Level};
-use crate::{build, paths, sh};
+use crate::{build, fuzz, paths, sh};
+
+/// How long `--long` runs each fuzz target.
+const FUZZ_SECONDS: u32 = 60;
 
 /// The command itself.
 ///
 /// # Errors
 /// A part failed, or could not be run.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
-    let (host, qemu, only) = match words {
+    let is_long = words.contains(&"--long");
+    let words: Vec<&str> = words.iter().copied().filter(|word| *word != "--long").collect();
+    let (host, qemu, only) = match words[..] {
         [] => (true, true, None),
         ["--host"] => (true, false, None),
         ["--qemu"] => (false, true, None),
-        ["--qemu", name] => (false, true, Some(*name)),
-        other => bail!("test: `{}` is not understood", other.join(" ")),
+        ["--qemu", name] => (false, true, Some(name)),
+        ref other => bail!("test: `{}` is not understood", other.join(" ")),
     };
     setup::ensure(Level::Test)?;
     let mut summary = Summary::default();
@@ -27,6 +32,11 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
     }
     if qemu {
         on_xen(&mut summary, only)?;
+    }
+    if is_long {
+        for (target, _) in fuzz::TARGETS {
+            summary.part(&format!("fuzz: {target}"), || fuzz::fuzz(target, FUZZ_SECONDS));
+        }
     }
     summary.end()
 }
