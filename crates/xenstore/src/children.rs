@@ -13,7 +13,7 @@ use core::mem;
 use crate::node::Node;
 
 /// The most entries a block holds.
-const FANOUT: usize = 32;
+pub(crate) const FANOUT: usize = 32;
 
 /// A set of nodes with distinct names.
 #[derive(Clone, Debug, Default)]
@@ -123,6 +123,10 @@ impl Children {
     /// Whether both have the same names.
     pub(crate) fn has_same_names(&self, other: &Self) -> bool {
         self.is_same(other) || self.iter().map(|node| node.name()).eq(other.iter().map(|node| node.name()))
+    }
+
+    pub(crate) fn from_root(root: Option<Arc<Block>>) -> Self {
+        Children(root)
     }
 
     pub(crate) fn root(&self) -> Option<&Arc<Block>> {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::task::Waker;
 
 use crate::perms::Party;
+use crate::save::{RestoreError, saved};
 use crate::transaction::Transaction;
 use crate::watch::WatchId;
 use crate::wire::{MessageType, encode};
@@ -20,6 +21,8 @@ pub(crate) const CONTROL_QUEUE_MAX: usize = 1024;
 /// One connection to the store, from [`crate::Store::connect`] on. Never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ConnId(pub(crate) u64);
+
+saved!(ConnId { 0 });
 
 /// A watch has something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +54,15 @@ pub(crate) struct Client {
     waker: Option<Waker>,
 }
 
+saved!(Client { party, watches, owing, transactions, next_transaction, queue, queue_max }
+    else { queue_bytes: 0, waker: None } then Client::restored);
+
 impl Client {
+    fn restored(mut self) -> Result<Self, RestoreError> {
+        self.queue_bytes = self.queue.iter().map(|(_, path)| path.len()).sum();
+        Ok(self)
+    }
+
     pub(crate) fn new(party: Party, queue_max: usize) -> Self {
         Client {
             party,

@@ -9,6 +9,7 @@ use crate::Error;
 use crate::ledger::{Ledger, count};
 use crate::perms::{Caller, Entry, Party, Perm, Perms};
 use crate::quota::{Item, Limits, Peaks, Quota, Usage};
+use crate::save::{RestoreError, saved};
 use crate::sweep::Sweep;
 
 /// How many removed nodes are counted at once for somebody whose quota is used up otherwise.
@@ -28,6 +29,8 @@ pub(crate) struct Domain {
     /// The most of everything that it ever used.
     pub(crate) peaks: Peaks,
 }
+
+saved!(Domain { life, is_introduced, is_shut_down, features, target, quota, usage, peaks });
 
 /// All domains.
 #[derive(Debug)]
@@ -50,7 +53,20 @@ pub(crate) struct Domains {
     pub(crate) features: u32,
 }
 
+saved!(Domains { control, by_id, lives, uncounted, dead, removed, limits, peaks, features }
+    else { charged: 0 } then Domains::restored);
+
 impl Domains {
+    fn restored(mut self) -> Result<Self, RestoreError> {
+        let are_lives = self.by_id.values().all(|domain| (1..=self.lives).contains(&domain.life));
+        if !are_lives || !self.by_id.contains_key(&self.control) {
+            return Err(RestoreError::Malformed);
+        }
+        let guests = self.usages().filter(|(domid, _)| !self.is_control(*domid));
+        self.charged = guests.map(|(_, usage)| usage.memory).sum();
+        Ok(self)
+    }
+
     pub(crate) fn new(control: DomId, limits: Limits, features: u32) -> Self {
         let mut domains = Domains {
             control,

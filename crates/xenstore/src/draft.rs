@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::domain::Domains;
 use crate::ledger::Ledger;
 use crate::ops::{Change, ChangeKind, Desk};
+use crate::save::saved;
 use crate::sweep::Sweep;
 use crate::tree::Tree;
 
@@ -15,6 +16,8 @@ pub(crate) struct Draft {
     pub(crate) ledger: Ledger,
     pub(crate) changes: Vec<Change>,
 }
+
+saved!(Draft { tree, ledger, changes });
 
 impl Draft {
     /// Nothing has been done yet.

@@ -13,6 +13,7 @@ use crate::node::Node;
 use crate::ops::{Change, ChangeKind};
 use crate::path::{StorePath, names};
 use crate::perms::{Access, Perms};
+use crate::save::saved;
 use crate::store::Store;
 use crate::watch::{Watch, WatchId};
 use crate::wire::PAYLOAD_MAX;
@@ -30,6 +31,8 @@ pub(crate) struct Telling {
     /// Watches that were set before it was removed have smaller ids.
     pub(crate) before: WatchId,
 }
+
+saved!(Telling { path, top, after, before });
 
 impl Telling {
     pub(crate) fn is_over(&self) -> bool {
@@ -140,7 +143,7 @@ impl Store {
 
     /// Fires `@introduceDomain` or `@releaseDomain`. Watches with a depth learn which domain, and some wait for one domain only.
     pub(crate) fn fire_special(&mut self, name: &'static str, domid: DomId) {
-        let perms = self.special.iter().find(|(special, _)| *special == name).map(|(_, perms)| perms.clone());
+        let perms = self.special_perms(name).cloned();
         let mut readers: Vec<Perms> = perms.into_iter().collect();
         readers.extend(self.tree.get("/").map(|root| root.perms.clone()));
         let mut with_domain = alloc::string::String::from(name);

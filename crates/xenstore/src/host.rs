@@ -8,7 +8,7 @@ use crate::Error;
 
 /// The host's part in requests that reach beyond the store. Called while a request is being answered, with the store
 /// borrowed: a host notes what it is told, and acts later.
-pub trait Host: fmt::Debug {
+pub trait Host: fmt::Debug + Send {
     /// INTRODUCE: prepares to serve the domain, whose ring is in its page `gfn` and whose event channel is `port`. The store
     /// knows the domain as introduced afterwards; one that was already gets a fresh connection.
     ///

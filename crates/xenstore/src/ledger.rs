@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::node::Node;
 use crate::perms::Party;
+use crate::save::saved;
 use crate::sweep::{Shared, Sweep};
 
 /// How many removed nodes a ledger counts when they are removed: whatever a guest may own by its quota. The rest of a large
@@ -21,6 +22,8 @@ pub(crate) struct Ledger {
     pub(crate) removed: usize,
     at_once: usize,
 }
+
+saved!(Ledger { sums, uncounted, removed, at_once });
 
 impl Default for Ledger {
     fn default() -> Self {

@@ -4,6 +4,7 @@
 //! * [`Store`]: the tree, the domains, their connections, watches and transactions. It knows no hypervisor: the toolstack tells it
 //!   which domains there are ([`Store::register`], [`Store::introduce`], [`Store::release`]).
 //! * [`Host`]: what it asks of the program around it, where requests reach beyond the store.
+//! * [`Store::save`], [`Store::restore`]: all of it as bytes, for a restart that nobody notices.
 //! * [`Control`]: how the toolstack in the same process reads and writes, many nodes at once.
 //! * [`serve`]: one guest's connection, from its first request to its end. [`RingConnection`] is that connection over a
 //!   shared page and an event channel.
@@ -45,6 +46,7 @@ mod perms;
 mod quota;
 mod requests;
 mod ring_connection;
+mod save;
 mod serve;
 mod store;
 mod sweep;
@@ -62,6 +64,7 @@ pub use path::{StorePath, home};
 pub use perms::{Access, Perm};
 pub use quota::{Limits, Quota, Usage};
 pub use ring_connection::RingConnection;
-pub use serve::{Broken, Closed, Connection, serve};
+pub use save::RestoreError;
+pub use serve::{Broken, Closed, Connection, serve, serve_again};
 pub use store::{SharedStore, Store};
 pub use work::tend;

@@ -45,6 +45,23 @@ impl Node {
         }
     }
 
+    /// A node as it was saved. `list_len` is the length of DIRECTORY's answer.
+    pub(crate) fn restored(
+        text: Arc<[u8]>,
+        name_len: u16,
+        perms: Perms,
+        generation: u64,
+        children: Children,
+        list_len: u32,
+    ) -> Self {
+        Node { text, name_len, list_len, generation, perms, children }
+    }
+
+    /// Name and value in one.
+    pub(crate) fn text(&self) -> &Arc<[u8]> {
+        &self.text
+    }
+
     pub(crate) fn name(&self) -> &[u8] {
         &self.text[..usize::from(self.name_len)]
     }

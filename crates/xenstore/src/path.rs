@@ -95,6 +95,11 @@ impl StorePath {
     }
 }
 
+/// Whether it can be a node's own name.
+pub(crate) fn is_legal_name(name: &[u8]) -> bool {
+    is_legal(name) && !name.contains(&b'/')
+}
+
 /// Legal characters only, no doubled slash, none at the end but the root's own.
 fn is_legal(raw: &[u8]) -> bool {
     let mut last = 0;

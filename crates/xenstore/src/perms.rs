@@ -11,6 +11,7 @@ use core::fmt::Write as _;
 use xen_abi::DomId;
 
 use crate::Error;
+use crate::save::saved;
 use crate::wire::decimal;
 
 /// What an entry allows.
@@ -36,7 +37,17 @@ impl Access {
         }
     }
 
-    fn letter(self) -> char {
+    pub(crate) fn from_letter(letter: u8) -> Option<Self> {
+        Some(match letter {
+            b'n' => Access::None,
+            b'r' => Access::Read,
+            b'w' => Access::Write,
+            b'b' => Access::Both,
+            _ => return None,
+        })
+    }
+
+    pub(crate) fn letter(self) -> char {
         match self {
             Access::None => 'n',
             Access::Read => 'r',
@@ -67,13 +78,7 @@ impl Perm {
     /// [`Error::Invalid`]: no letter of `nrwb`, or no domain id behind it.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let (letter, digits) = text.split_first().ok_or(Error::Invalid)?;
-        let access = match letter {
-            b'n' => Access::None,
-            b'r' => Access::Read,
-            b'w' => Access::Write,
-            b'b' => Access::Both,
-            _ => return Err(Error::Invalid),
-        };
+        let access = Access::from_letter(*letter).ok_or(Error::Invalid)?;
         let domid = u16::try_from(decimal(digits)?).map_err(|_| Error::Invalid)?;
         Ok(Perm { domid: DomId(domid), access })
     }
@@ -86,6 +91,8 @@ pub(crate) struct Party {
     /// Counts lives; 0 is nobody's, and matches nobody.
     pub(crate) life: u32,
 }
+
+saved!(Party { domid, life });
 
 impl Party {
     /// Whoever asks. C: `DOMID_ANY` of public/xen.h.
@@ -125,6 +132,15 @@ impl Perms {
 
     pub(crate) fn owner(&self) -> Party {
         self.0[0].party
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.0
+    }
+
+    /// Where the list is: the same for all who share it.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr().addr()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -2,6 +2,8 @@
 //!
 //! Everything a guest can make the store keep is charged to a domain before it is kept. The control domain is not limited.
 
+use crate::save::{Loader, RestoreError, Saved, Saver, saved};
+
 /// How much all guests together may make the store keep, and what each may by default.
 ///
 /// What is charged is what is really allocated, a little more rather than less.
@@ -16,6 +18,8 @@ pub struct Limits {
     /// Bytes of history that open transactions may hold back before the oldest one loses its snapshot.
     pub history: u32,
 }
+
+saved!(Limits { quota, pool, share, history });
 
 impl Limits {
     /// For a control domain with 8 MiB for everything, where a failed allocation ends everything. Each guest's share is
@@ -58,6 +62,19 @@ pub struct Quota {
     /// Bytes beyond which a domain is named in the memory report. Nothing is refused.
     pub soft_memory: u32,
 }
+
+saved!(Quota {
+    nodes,
+    watches,
+    transactions,
+    transaction_nodes,
+    outstanding,
+    node_size,
+    node_permissions,
+    path_max,
+    memory,
+    soft_memory,
+});
 
 impl Quota {
     /// The values that upstream's C server begins with.
@@ -142,6 +159,20 @@ pub(crate) const ITEMS: [(Item, &str, &str); 9] = [
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Peaks([u32; ITEMS.len()]);
 
+impl Saved for Peaks {
+    fn save<'a>(&'a self, to: &mut Saver<'a>) {
+        self.0.iter().for_each(|peak| peak.save(to));
+    }
+
+    fn load(from: &mut Loader<'_>) -> Result<Self, RestoreError> {
+        let mut peaks = Peaks::default();
+        for peak in &mut peaks.0 {
+            *peak = u32::load(from)?;
+        }
+        Ok(peaks)
+    }
+}
+
 impl Peaks {
     pub(crate) fn note(&mut self, item: Item, value: usize) {
         let peak = &mut self.0[item as usize];
@@ -165,6 +196,8 @@ pub struct Usage {
     /// Bytes of its nodes, watches and transactions.
     pub memory: usize,
 }
+
+saved!(Usage { nodes, watches, transactions, memory });
 
 impl Usage {
     /// The value of an item that adds up; 0 for the others.

@@ -78,8 +78,21 @@ pub enum Closed {
 ///
 /// Requests are answered one at a time and in order; the next is not read before the reply is written. So a guest that does not read
 /// holds up itself alone, and costs one reply of memory. [`crate::Store::release`] ends it at any point.
-pub async fn serve(mut conn: impl Connection, who: DomId, store: &SharedStore) -> Closed {
+pub async fn serve(conn: impl Connection, who: DomId, store: &SharedStore) -> Closed {
     let Ok(id) = store.borrow_mut().connect(who) else { return Closed::Unknown };
+    serve_as(conn, id, who, store).await
+}
+
+/// Goes on serving a connection of a store that was saved and restored ([`crate::Store::connections`]). `conn` begins where a message begins.
+pub async fn serve_again(conn: impl Connection, id: ConnId, store: &SharedStore) -> Closed {
+    let who = store.borrow().connections().find_map(|(other, who)| (other == id).then_some(who));
+    match who {
+        Some(who) => serve_as(conn, id, who, store).await,
+        None => Closed::Unknown,
+    }
+}
+
+async fn serve_as(mut conn: impl Connection, id: ConnId, who: DomId, store: &SharedStore) -> Closed {
     conn.offer(store.borrow().features(who));
     loop {
         match exchange(&mut conn, id, store).await {

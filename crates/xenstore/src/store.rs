@@ -16,6 +16,7 @@ use crate::host::{Host, NoHost};
 use crate::ledger::Ledger;
 use crate::ops::{Change, Desk, Op};
 use crate::perms::{Caller, Party, Perms};
+use crate::save::{RestoreError, saved};
 use crate::transaction::LEVEL_COST;
 use crate::tree::Tree;
 use crate::watch::Watches;
@@ -32,6 +33,15 @@ const WATCHES_AT_ONCE: usize = 1024;
 /// The store as its tasks share it: borrowed for one request, never across an await.
 pub type SharedStore = RefCell<Store>;
 
+/// Who may watch the special names.
+#[derive(Debug)]
+pub(crate) struct Special {
+    introduce: Perms,
+    release: Perms,
+}
+
+saved!(Special { introduce, release });
+
 /// The whole store.
 #[derive(Debug)]
 pub struct Store {
@@ -41,7 +51,7 @@ pub struct Store {
     pub(crate) conns: BTreeMap<ConnId, Client>,
     pub(crate) watches: Watches,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
-    pub(crate) special: [(&'static str, Perms); 2],
+    pub(crate) special: Special,
     next_conn: u64,
     /// Open transactions, oldest first, with the history that had been when each began.
     open: BTreeMap<u64, (ConnId, u32, u64)>,
@@ -55,6 +65,22 @@ pub struct Store {
     /// How many domains were released.
     pub(crate) releases: u64,
 }
+
+saved!(Store {
+    tree,
+    generation,
+    domains,
+    conns,
+    watches,
+    special,
+    next_conn,
+    open,
+    next_open,
+    overwritten,
+    work,
+    is_logging,
+    releases,
+} else { host: Box::new(NoHost) } then Store::restored);
 
 /// Fires when a domain is introduced.
 pub(crate) const INTRODUCE_DOMAIN: &str = "@introduceDomain";
@@ -78,7 +104,7 @@ impl Store {
             domains,
             conns: BTreeMap::new(),
             watches: Watches::new(),
-            special: [(INTRODUCE_DOMAIN, perms.clone()), (RELEASE_DOMAIN, perms)],
+            special: Special { introduce: perms.clone(), release: perms },
             next_conn: 0,
             open: BTreeMap::new(),
             next_open: 0,
@@ -146,7 +172,7 @@ impl Store {
         for conn in theirs.collect::<Vec<_>>() {
             self.close(conn);
         }
-        for (_, perms) in &mut self.special {
+        for perms in [&mut self.special.introduce, &mut self.special.release] {
             if perms.owner() == party {
                 *perms = perms.owned_by(self.domains.control());
             }
@@ -197,6 +223,11 @@ impl Store {
     pub fn connect_control(&mut self) -> ConnId {
         let control = self.domains.control();
         self.open_connection(control, CONTROL_QUEUE_MAX)
+    }
+
+    /// The open connections, oldest first, each with its domain.
+    pub fn connections(&self) -> impl Iterator<Item = (ConnId, DomId)> {
+        self.conns.iter().map(|(id, conn)| (*id, conn.party.domid))
     }
 
     /// Drops a connection's watches, transactions and events, and keeps the connection.
@@ -330,6 +361,18 @@ impl Store {
 
     /// The permissions of a special name.
     pub(crate) fn special_perms(&mut self, name: &str) -> Option<&mut Perms> {
-        self.special.iter_mut().find(|(special, _)| *special == name).map(|(_, perms)| perms)
+        match name {
+            INTRODUCE_DOMAIN => Some(&mut self.special.introduce),
+            RELEASE_DOMAIN => Some(&mut self.special.release),
+            _ => None,
+        }
+    }
+
+    fn restored(self) -> Result<Self, RestoreError> {
+        let history = self.history();
+        let is_sound = self.open.values().all(|(.., began)| *began <= history)
+            && self.open.keys().all(|at| *at < self.next_open)
+            && self.conns.keys().all(|conn| conn.0 < self.next_conn);
+        if is_sound { Ok(self) } else { Err(RestoreError::Malformed) }
     }
 }

@@ -25,8 +25,9 @@ pub(crate) struct Sweep {
     stack: Vec<Frame>,
 }
 
+/// Some neighbours that are left.
 #[derive(Debug)]
-enum Frame {
+pub(crate) enum Frame {
     Node(Arc<Node>),
     Leaf(IntoIter<Arc<Node>>),
     Inner(IntoIter<(Arc<[u8]>, Arc<Block>)>),
@@ -35,6 +36,14 @@ enum Frame {
 impl Sweep {
     pub(crate) fn is_empty(&self) -> bool {
         self.stack.is_empty()
+    }
+
+    pub(crate) fn frames(&self) -> &[Frame] {
+        &self.stack
+    }
+
+    pub(crate) fn of_frames(stack: Vec<Frame>) -> Self {
+        Sweep { stack }
     }
 
     /// Adds a subtree.

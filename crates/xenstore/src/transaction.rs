@@ -19,6 +19,7 @@ use crate::ops::{Change, ChangeKind, Op, find};
 use crate::path::StorePath;
 use crate::perms::{Access, Caller};
 use crate::quota::Item;
+use crate::save::{RestoreError, saved};
 use crate::sweep::Sweep;
 use crate::tree::{Tree, is_same_subtree};
 
@@ -37,9 +38,18 @@ pub(crate) enum Part {
 
 /// One request, and what came of it.
 #[derive(Debug)]
-enum Step {
+pub(crate) enum Step {
     Read { path: StorePath, part: Part, saw: Result<Arc<Node>, Error> },
     Change { op: Op, before: Option<Arc<Node>>, done: Result<(), Error> },
+}
+
+impl Step {
+    fn path(&self) -> &StorePath {
+        match self {
+            Step::Read { path, .. } => path,
+            Step::Change { op, .. } => op.path(),
+        }
+    }
 }
 
 /// An open transaction.
@@ -57,7 +67,15 @@ pub(crate) struct Transaction {
     is_doomed: bool,
 }
 
+saved!(Transaction { base, draft, steps, charged, releases, is_doomed }
+    else { touched: BTreeSet::new() } then Transaction::restored);
+
 impl Transaction {
+    fn restored(mut self) -> Result<Self, RestoreError> {
+        self.touched = self.steps.iter().map(|step| step.path().as_str().into()).collect();
+        Ok(self)
+    }
+
     pub(crate) fn new(tree: &Tree, releases: u64) -> Self {
         Transaction {
             base: tree.clone(),

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use crate::node::Node;
 use crate::path::{StorePath, names};
 use crate::perms::Perms;
+use crate::save::saved;
 use crate::sweep::Sweep;
 
 /// One version of all nodes.
@@ -14,6 +15,8 @@ use crate::sweep::Sweep;
 pub(crate) struct Tree {
     root: Arc<Node>,
 }
+
+saved!(Tree { root });
 
 /// The deepest existing node on a path.
 pub(crate) struct Nearest<'a> {

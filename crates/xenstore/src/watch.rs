@@ -6,9 +6,11 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::ConnId;
 use crate::path::{StorePath, names};
+use crate::save::{RestoreError, saved};
 
 /// What a watch costs besides its path and token.
 const WATCH_COST: usize = 256;
@@ -31,6 +33,9 @@ pub(crate) struct Watch {
     /// An event did not fit into the queue: one on the watch's own path is owed.
     pub(crate) is_owed: bool,
 }
+
+saved!(WatchId { 0 });
+saved!(Watch { conn, path, token, prefix_len, depth, is_owed });
 
 impl Watch {
     /// What the watch costs its domain's memory quota.
@@ -77,7 +82,22 @@ pub(crate) struct Watches {
     special: BTreeMap<String, Vec<WatchId>>,
 }
 
+saved!(Watches { by_id, next_id }
+    else { spots: alloc::vec![Spot::default()], free: Vec::new(), special: BTreeMap::new() }
+    then Watches::restored);
+
 impl Watches {
+    /// The index is made anew.
+    fn restored(mut self) -> Result<Self, RestoreError> {
+        for (id, watch) in mem::take(&mut self.by_id) {
+            if id.0 >= self.next_id {
+                return Err(RestoreError::Malformed);
+            }
+            self.insert(id, watch);
+        }
+        Ok(self)
+    }
+
     pub(crate) fn new() -> Self {
         Watches {
             by_id: BTreeMap::new(),
@@ -116,6 +136,12 @@ impl Watches {
     pub(crate) fn add(&mut self, watch: Watch) -> WatchId {
         let id = WatchId(self.next_id);
         self.next_id += 1;
+        self.insert(id, watch);
+        id
+    }
+
+    /// Watches come in the order of their ids.
+    fn insert(&mut self, id: WatchId, watch: Watch) {
         if watch.path.is_special() {
             self.special.entry(watch.path.as_str().into()).or_default().push(id);
         } else {
@@ -123,7 +149,6 @@ impl Watches {
             self.spots[spot].watches.push(id);
         }
         self.by_id.insert(id, watch);
-        id
     }
 
     pub(crate) fn remove(&mut self, id: WatchId) -> Option<Watch> {

@@ -20,6 +20,7 @@ use crate::events::Telling;
 use crate::ledger::Ledger;
 use crate::path::{StorePath, names};
 use crate::perms::Party;
+use crate::save::saved;
 use crate::serve::give_way;
 use crate::store::{SharedStore, Store};
 use crate::sweep::{Shared, Sweep};
@@ -50,6 +51,8 @@ pub(crate) struct Work {
     pub(crate) search_again: bool,
     waker: Option<Waker>,
 }
+
+saved!(Work { graves, tellings, abandoned, searched, search_again } else { waker: None });
 
 impl Store {
     /// Whether there is work for [`Self::work`].
