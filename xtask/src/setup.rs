@@ -20,7 +20,7 @@ pub(crate) enum Level {
     Build,
     /// Running a lab on Xen 4.17 with Linux guests.
     Lab,
-    /// Running the tests: Xen 4.20 besides.
+    /// Running the tests: Xen 4.20 besides, Debian's xenstoreds and xenstore clients.
     Test,
     /// The peer of the benchmark: Debian's Linux domain 0 with xl.
     Bench,

@@ -59,11 +59,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client, connected to the store; the bell rings when it has events.
-    pub(super) fn new(socket: OwnedFd, store: &mut Store, bell: Waker) -> Self {
+    /// A client with its connection to the store; the bell rings when it has events or the store closes the connection.
+    pub(super) fn new(socket: OwnedFd, conn: ConnId, bell: Waker) -> Self {
         Client {
             socket,
-            conn: store.connect_control(),
+            conn,
             bell,
             decoder: Decoder::new(),
             unread: Vec::new(),
@@ -107,8 +107,7 @@ impl Client {
         if !bytes.is_empty() {
             self.unread = bytes.to_vec();
         }
-        self.add_events(store, output);
-        self.send_all(output)
+        if self.add_events(store, output) { self.send_all(output) } else { Next::Gone }
     }
 
     /// Sends the events that wait, unless replies wait before them.
@@ -117,8 +116,7 @@ impl Client {
             return Next::Writable;
         }
         scratch.output.clear();
-        self.add_events(store, &mut scratch.output);
-        self.send_all(&scratch.output)
+        if self.add_events(store, &mut scratch.output) { self.send_all(&scratch.output) } else { Next::Gone }
     }
 
     /// Answers requests, as many as a turn has, and takes their bytes.
@@ -149,16 +147,18 @@ impl Client {
         })
     }
 
-    /// Adds the events that wait, as far as there is room, and has the bell rung at the next one if there was.
-    fn add_events(&mut self, store: &mut Store, output: &mut Vec<u8>) {
+    /// Adds the events that wait, as far as there is room, and has the bell rung at the next one if there was. False: the store has
+    /// closed the connection.
+    fn add_events(&mut self, store: &mut Store, output: &mut Vec<u8>) -> bool {
         let mut cx = Context::from_waker(&self.bell);
         while output.len() < OUTPUT_MAX {
             match store.poll_event(self.conn, &mut cx) {
                 Poll::Ready(Some(event)) => output.extend_from_slice(&event.message()),
-                // Closed by itself never, only by `leave`.
-                Poll::Ready(None) | Poll::Pending => return,
+                Poll::Ready(None) => return false,
+                Poll::Pending => return true,
             }
         }
+        true
     }
 
     fn send_unsent(&mut self) -> Result<bool, Errno> {

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::json;
+use xen_abi::DomId;
+use xen_abi::xen::DOMID_FIRST_RESERVED;
 
 use self::server::Server;
 use self::socket::Socket;
@@ -19,11 +21,20 @@ use crate::connect::Options;
 use crate::exit;
 use crate::output::Output;
 
+/// The domain whose rights clients have.
+const CONTROL: DomId = DomId(0);
+
 const EXAMPLES: &str = "\
 Debian's tools, libxenstore and pyxs take the socket's path from the environment:
   hostctl xenstored --socket /tmp/store &
   XENSTORED_PATH=/tmp/store xenstore-write /greeting hello
   XENSTORED_PATH=/tmp/store xenstore-ls -f
+
+A domain without Xen, to try what a guest may do:
+  hostctl xenstored --socket /tmp/store --domain 5=/tmp/store-5 &
+  XENSTORED_PATH=/tmp/store xenstore-write /local/domain/5/name guest
+  XENSTORED_PATH=/tmp/store xenstore-chmod /local/domain/5 n5
+  XENSTORED_PATH=/tmp/store-5 xenstore-write data/hello world
 
 When clients can connect, it prints `listening on PATH`. SIGTERM, SIGINT and SIGHUP end it.
 Exit code: 0 it was told to end; 1 it cannot serve this socket, the reason is on stderr.";
@@ -31,7 +42,7 @@ Exit code: 0 it was told to end; 1 it cannot serve this socket, the reason is on
 /// Serve a xenstore on a unix socket, without Xen.
 ///
 /// The store is empty at first and is gone when the program ends. Every client has the control domain's rights, as with
-/// upstream's servers; only this user may connect (the socket's mode is 0600). A socket that a killed server left behind is
+/// upstream's servers. Only this user may connect (the socket's mode is 0600). A socket that a killed server left behind is
 /// replaced, one in use is not.
 #[derive(clap::Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -39,6 +50,23 @@ pub struct Xenstored {
     /// Where the socket is made.
     #[arg(long, value_name = "PATH")]
     socket: PathBuf,
+    /// Also serve domain N, with the rights and quotas of a guest, at PATH. It has one connection, as a guest has one ring: a new one
+    /// closes the old one.
+    #[arg(long, value_name = "N=PATH", value_parser = domain_at)]
+    domain: Vec<(DomId, PathBuf)>,
+}
+
+fn domain_at(text: &str) -> Result<(DomId, PathBuf), String> {
+    let (number, path) = text.split_once('=').ok_or("not of the form N=PATH")?;
+    let number: u16 = number.parse().map_err(|_| format!("'{number}' is no domain's number"))?;
+    let domid = DomId(number);
+    if domid == CONTROL || domid >= DOMID_FIRST_RESERVED {
+        return Err(format!("{number} is not a guest's number"));
+    }
+    if path.is_empty() {
+        return Err("PATH is missing".to_owned());
+    }
+    Ok((domid, path.into()))
 }
 
 impl Xenstored {
@@ -47,8 +75,11 @@ impl Xenstored {
     /// # Errors
     /// The path is taken or cannot be used, or the system gives no sockets.
     pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
-        let socket = Socket::claim(&self.socket)?;
-        let mut server = Server::new(&socket, options.verbose).context("cannot serve")?;
+        let mut sockets = vec![(CONTROL, Socket::claim(&self.socket)?)];
+        for (domid, path) in &self.domain {
+            sockets.push((*domid, Socket::claim(path)?));
+        }
+        let mut server = Server::new(&sockets, options.verbose).context("cannot serve")?;
         if out.is_json {
             out.json(&json!({ "listening": self.socket }))?;
         } else {

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
@@ -18,15 +17,16 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use xen_abi::DomId;
 use xenstore::Store;
 
+use super::CONTROL;
 use super::bells::{Bells, Token};
 use super::client::{Client, Next, Scratch};
 use super::socket::Socket;
 use crate::client::Signals;
 
-/// What epoll calls the listening socket; clients' tokens are above.
-const LISTENER: Token = 0;
-/// What epoll calls the signals.
-const SIGNALS: Token = 1;
+/// What epoll calls the signals. The listening sockets follow, and behind them the clients.
+const SIGNALS: Token = 0;
+/// What epoll calls the first listening socket.
+const LISTENERS: Token = 1;
 /// How many ready sockets epoll tells at a time.
 const READY_MAX: usize = 256;
 /// How many clients are let in between two turns of the others.
@@ -38,7 +38,8 @@ const FULL_PAUSE: Duration = Duration::from_millis(100);
 
 /// The server.
 pub(super) struct Server<'a> {
-    listener: &'a UnixListener,
+    /// Who is served where.
+    sockets: &'a [(DomId, Socket)],
     signals: &'static Signals,
     epoll: OwnedFd,
     store: Store,
@@ -60,26 +61,32 @@ struct Served {
 }
 
 impl<'a> Server<'a> {
-    /// A server with an empty store.
+    /// A server with an empty store, in which the sockets' domains are introduced.
     ///
     /// # Errors
     /// The system gives no epoll or no signals.
-    pub(super) fn new(socket: &'a Socket, is_verbose: bool) -> io::Result<Self> {
+    pub(super) fn new(sockets: &'a [(DomId, Socket)], is_verbose: bool) -> io::Result<Self> {
         allow_many_files();
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let signals = Signals::get()?;
         let readable = epoll::EventFlags::IN;
-        epoll::add(&epoll, &socket.listener, epoll::EventData::new_u64(LISTENER), readable)?;
         for fd in signals.fds() {
             epoll::add(&epoll, fd, epoll::EventData::new_u64(SIGNALS), readable)?;
         }
+        let mut store = Store::new(CONTROL);
+        let mut next_token = LISTENERS;
+        for (domid, socket) in sockets {
+            store.introduce(*domid);
+            epoll::add(&epoll, &socket.listener, epoll::EventData::new_u64(next_token), readable)?;
+            next_token += 1;
+        }
         Ok(Server {
-            listener: &socket.listener,
+            sockets,
             signals,
             epoll,
-            store: Store::new(DomId(0)),
+            store,
             clients: BTreeMap::new(),
-            next_token: SIGNALS + 1,
+            next_token,
             bells: Bells::default(),
             scratch: Scratch::new(),
             again: Vec::new(),
@@ -107,17 +114,25 @@ impl<'a> Server<'a> {
             due.clear();
             due.append(&mut self.again);
             for event in &ready {
-                match event.data.u64() {
-                    LISTENER => self.accept()?,
-                    SIGNALS if self.signals.take().is_some() => return Ok(()),
-                    SIGNALS => {}
-                    token => due.push(token),
+                let token = event.data.u64();
+                if token == SIGNALS && self.signals.take().is_some() {
+                    return Ok(());
+                }
+                match self.listener(token) {
+                    Some((domid, socket)) => self.accept(*domid, socket)?,
+                    None => due.push(token),
                 }
             }
             self.turns(&mut due);
             self.store.work(WORK);
             self.tell(&mut due);
         }
+    }
+
+    /// The listening socket of this token.
+    fn listener(&self, token: Token) -> Option<&'a (DomId, Socket)> {
+        let index = token.checked_sub(LISTENERS)?;
+        self.sockets.get(usize::try_from(index).ok()?)
     }
 
     /// How long epoll may sleep.
@@ -177,10 +192,10 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn accept(&mut self) -> io::Result<()> {
+    fn accept(&mut self, domid: DomId, from: &Socket) -> io::Result<()> {
         for _ in 0..ACCEPTED_AT_ONCE {
-            match accept_with(self.listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
-                Ok(socket) => self.admit(socket),
+            match accept_with(&from.listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+                Ok(socket) => self.admit(domid, socket),
                 Err(Errno::WOULDBLOCK) => break,
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(error) => {
@@ -192,14 +207,19 @@ impl<'a> Server<'a> {
         Ok(())
     }
 
-    fn admit(&mut self, socket: OwnedFd) {
+    fn admit(&mut self, domid: DomId, socket: OwnedFd) {
+        // A domain that was released is turned away: its client sees its socket closed.
+        let Ok(conn) = self.store.connect(domid) else { return };
         let token = self.next_token;
         self.next_token += 1;
         let interest = epoll::EventFlags::IN;
-        // Without room in epoll the client is turned away: it sees its socket closed.
-        if epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(token), interest).is_ok() {
-            let client = Client::new(socket, &mut self.store, self.bells.bell(token));
-            self.clients.insert(token, Served { client, interest });
+        // Without room in epoll too.
+        match epoll::add(&self.epoll, &socket, epoll::EventData::new_u64(token), interest) {
+            Ok(()) => {
+                let client = Client::new(socket, conn, self.bells.bell(token));
+                self.clients.insert(token, Served { client, interest });
+            }
+            Err(_) => self.store.disconnect(conn),
         }
     }
 
@@ -207,7 +227,9 @@ impl<'a> Server<'a> {
     fn let_in_again(&mut self, may_enter: bool) -> io::Result<()> {
         self.is_full = !may_enter;
         let interest = if may_enter { epoll::EventFlags::IN } else { epoll::EventFlags::empty() };
-        epoll::modify(&self.epoll, self.listener, epoll::EventData::new_u64(LISTENER), interest)?;
+        for (token, (_, socket)) in (LISTENERS..).zip(self.sockets) {
+            epoll::modify(&self.epoll, &socket.listener, epoll::EventData::new_u64(token), interest)?;
+        }
         Ok(())
     }
 

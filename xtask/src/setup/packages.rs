@@ -24,7 +24,13 @@ const PACKAGES: &[Package] = &[
     },
     Package { name: "linux-image-amd64", level: Level::Lab, is_there: || artifacts::vmlinuz().is_ok() },
     Package { name: "busybox-static", level: Level::Lab, is_there: has_static_busybox },
-    Package { name: "xen-utils-4.17", level: Level::Bench, is_there: || exists("/usr/lib/xen-4.17/bin/xl") },
+    Package { name: "xen-utils-4.17", level: Level::Test, is_there: || exists("/usr/lib/xen-4.17/bin/xl") },
+    Package { name: "xenstore-utils", level: Level::Test, is_there: || exists("/usr/bin/xenstore-ls") },
+    Package {
+        name: "python3-pyxs",
+        level: Level::Test,
+        is_there: || exists("/usr/lib/python3/dist-packages/pyxs"),
+    },
     Package { name: "strace", level: Level::Bench, is_there: || exists("/usr/bin/strace") },
 ];
 
