@@ -265,7 +265,7 @@ fn of_the_copying_nothing_is_left_in_the_guest() {
     let xen = Xen::probe(&sim).unwrap();
     let (id, _built, _) = Recipe::large().build(&xen).unwrap();
     assert!(!sim.guest(id).has(Gfn(0xfeff8)), "the grant table is out of its sight");
-    xen.run(memory::add_grant_frame(id, 0, Gfn(0xfeff8))).unwrap();
+    xen.add_grant_frame(id, 0, Gfn(0xfeff8)).unwrap();
     let table = sim.guest(id).bytes(Gfn(0xfeff8).address(), 4096);
     assert!(table.iter().all(|&byte| byte == 0), "and grants nothing");
 }

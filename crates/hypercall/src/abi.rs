@@ -95,6 +95,12 @@ pub(crate) fn probe<M: Door>(xen: &Xen<M>) -> Result<Abi, ProbeError> {
     Ok(Abi { major, minor, domctl, sysctl })
 }
 
+/// Finds out Xen's version, and asks nothing that a guest may not. The toolstack interfaces stay unknown: 0.
+pub(crate) fn version_alone<M: Door>(xen: &Xen<M>) -> Result<Abi, ProbeError> {
+    let (major, minor) = xen.run(calls::version::version()).map_err(ProbeError::NoXen)?;
+    Ok(Abi { major, minor, ..Abi::default() })
+}
+
 fn speaks_domctl<M: Door>(xen: &Xen<M>, version: u32) -> Result<bool, XenError> {
     // Whether there is a domain 0 is of no interest here.
     match xen.run(calls::domctl::probe(version)) {

@@ -91,9 +91,10 @@ impl<M: Door + Aperture> Xen<M> {
     /// Hypercall: `XENMEM_add_to_physmap_batch`, `XENMAPSPACE_gmfn_foreign`.
     ///
     /// # Errors
-    /// `ESRCH`: no such domain. `EINVAL`: the domain has no memory at a frame. `ENOSPC` of the aperture: no
-    /// room in our address space.
+    /// `EBUSY`: it is under construction ([`NewDomain::map`](crate::NewDomain::map)). `ESRCH`: no such domain. `EINVAL`: the
+    /// domain has no memory at a frame. `ENOSPC` of the aperture: no room in our address space.
     pub fn map_foreign(&self, dom: DomId, pages: &[Gfn]) -> Result<SharedMapping<'_, M>, XenError> {
+        self.not_under_construction(dom, "XENMEM_add_to_physmap_batch")?;
         Mapping::new(self, dom, pages).map(SharedMapping::new)
     }
 

@@ -1,6 +1,7 @@
 //! A domain that is being built.
 
 mod copier;
+mod sites;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -9,17 +10,19 @@ use core::cell::RefCell;
 use xen_abi::{DomId, Errno, Gfn};
 
 pub use copier::PageCopier;
+pub(crate) use sites::{Site, Sites};
 
 use crate::mapping::Mapping;
 use crate::{Aperture, CreateDomain, Door, Xen, XenError, calls};
 
-/// A domain that was created and has not run yet. Dropped: destroyed. [`commit`](Self::commit) keeps it.
+/// A domain under construction. Dropped: destroyed. [`finish`](Self::finish) ends the construction.
 ///
-/// Until it runs, its memory is ours to fill: [`map`](Self::map) gives plain bytes. A mapping borrows the
-/// domain, so that none outlives it, and none is left when it is committed.
+/// Until then its memory is ours to fill: [`map`](Self::map) gives plain bytes. A mapping borrows the domain, so that none
+/// is left when it is finished; and this [`Xen`] neither runs it nor maps it for sharing before (`EBUSY`).
 pub struct NewDomain<'x, M: Door + Aperture> {
     xen: &'x Xen<M>,
     id: DomId,
+    site: Site,
     /// What is mapped at the moment: no page twice, or its bytes would be borrowed twice.
     mapped: RefCell<BTreeSet<Gfn>>,
 }
@@ -33,7 +36,7 @@ impl<M: Door + Aperture> Xen<M> {
     /// `EINVAL`: a wish that Xen cannot fulfil. `ENOMEM`: no memory, or no identifier is free.
     pub fn create_domain(&self, wish: &CreateDomain) -> Result<NewDomain<'_, M>, XenError> {
         let id = self.run(calls::domctl::create_domain(self.abi(), wish))?;
-        Ok(NewDomain { xen: self, id, mapped: RefCell::default() })
+        Ok(NewDomain { xen: self, id, site: self.sites().open(id), mapped: RefCell::default() })
     }
 }
 
@@ -56,9 +59,13 @@ impl<'x, M: Door + Aperture> NewDomain<'x, M> {
     /// Hypercall: `XENMEM_add_to_physmap_batch`, `XENMAPSPACE_gmfn_foreign`.
     ///
     /// # Errors
-    /// `EBUSY`: a page is mapped already, or named twice. `EINVAL`: the domain has no memory at a frame.
+    /// `EBUSY`: a page is mapped already, or named twice. `EINVAL`: the domain has no memory at a frame. `ESRCH`: the
+    /// domain is gone; so is one of the same number that another [`NewDomain`] stands for.
     /// `ENOSPC` of the aperture: no room in our address space.
     pub fn map(&self, pages: &[Gfn]) -> Result<GuestPages<'_, 'x, M>, XenError> {
+        if !self.xen.sites().is_open(self.id, self.site) {
+            return Err(XenError { op: "XENMEM_add_to_physmap_batch", errno: Errno::ESRCH });
+        }
         let wanted: BTreeSet<Gfn> = pages.iter().copied().collect();
         let twice = wanted.len() != pages.len() || !self.mapped.borrow().is_disjoint(&wanted);
         if twice {
@@ -69,30 +76,92 @@ impl<'x, M: Door + Aperture> NewDomain<'x, M> {
         Ok(GuestPages { domain: self, pages: pages.to_vec(), mapping: Some(mapping) })
     }
 
-    /// Keeps the domain. It is still paused, once.
-    #[must_use = "nothing destroys the domain any more"]
-    pub fn commit(self) -> DomId {
-        let id = self.id;
+    /// Ends the construction: the domain can be run, and mapped for sharing. It is still paused, once.
+    ///
+    /// No bytes of it are borrowed any more:
+    ///
+    /// ```compile_fail,E0505
+    /// # use hypercall::{Aperture, Door, NewDomain, XenError};
+    /// # use xen_abi::Gfn;
+    /// fn too_early<M: Door + Aperture>(domain: NewDomain<'_, M>) -> Result<(), XenError> {
+    ///     let mut pages = domain.map(&[Gfn(0)])?;
+    ///     let id = domain.finish().commit();
+    ///     pages.bytes().fill(0);
+    ///     Ok(())
+    /// }
+    /// ```
+    #[must_use = "it is destroyed when dropped"]
+    pub fn finish(self) -> FinishedDomain<'x, M> {
+        let (xen, id) = (self.xen, self.id);
+        let is_ours = xen.sites().close(id, self.site);
         // There is nothing else to clean up: mappings borrow the domain, and the set is empty.
         core::mem::forget(self);
-        id
+        FinishedDomain { xen, id, is_ours }
+    }
+
+    /// Keeps the domain: [`finish`](Self::finish), and nothing more is to be done that could fail.
+    #[must_use = "nothing destroys the domain any more"]
+    pub fn commit(self) -> DomId {
+        self.finish().commit()
     }
 
     /// Destroys the domain, as dropping it does, but tells whether that worked.
     ///
     /// # Errors
-    /// What Xen answered.
+    /// What Xen answered. `ESRCH`: it is gone already.
     pub fn abandon(self) -> Result<(), XenError> {
-        let (xen, id) = (self.xen, self.id);
-        core::mem::forget(self);
-        xen.run(calls::domctl::destroy_domain(xen.abi(), id))
+        self.finish().abandon()
     }
 }
 
 impl<M: Door + Aperture> Drop for NewDomain<'_, M> {
     fn drop(&mut self) {
+        let is_ours = self.xen.sites().close(self.id, self.site);
+        drop(FinishedDomain { xen: self.xen, id: self.id, is_ours });
+    }
+}
+
+/// A domain that is complete. Dropped: destroyed. [`commit`](Self::commit) keeps it.
+pub struct FinishedDomain<'x, M: Door> {
+    xen: &'x Xen<M>,
+    id: DomId,
+    /// The number was not given to another new domain meanwhile.
+    is_ours: bool,
+}
+
+impl<M: Door> FinishedDomain<'_, M> {
+    /// The domain.
+    #[must_use]
+    pub fn id(&self) -> DomId {
+        self.id
+    }
+
+    /// Keeps the domain.
+    #[must_use = "nothing destroys the domain any more"]
+    pub fn commit(self) -> DomId {
+        let id = self.id;
+        core::mem::forget(self);
+        id
+    }
+
+    fn abandon(self) -> Result<(), XenError> {
+        let result = self.destroy();
+        core::mem::forget(self);
+        result
+    }
+
+    fn destroy(&self) -> Result<(), XenError> {
+        if !self.is_ours {
+            return Err(XenError { op: "XEN_DOMCTL_destroydomain", errno: Errno::ESRCH });
+        }
+        self.xen.run(calls::domctl::destroy_domain(self.xen.abi(), self.id))
+    }
+}
+
+impl<M: Door> Drop for FinishedDomain<'_, M> {
+    fn drop(&mut self) {
         // A refusal leaves nothing to be done here: the domain stays, paused, and `xm list` shows it.
-        let _ = self.xen.run(calls::domctl::destroy_domain(self.xen.abi(), self.id));
+        let _ = self.destroy();
     }
 }
 
@@ -111,8 +180,9 @@ impl<M: Door + Aperture> GuestPages<'_, '_, M> {
         let Some(mapping) = &self.mapping else { return &mut [] };
         // SAFETY:
         // 1. The row of addresses is mapped as long as `mapping` lives, which is borrowed by the result.
-        // 2. No vCPU of the domain has ever run: nobody else writes. Neither do we: no page is mapped twice
-        //    (`NewDomain::mapped`), and aperture frames are lent once.
+        // 2. No vCPU of the domain has ever run: nobody else writes, since safe calls do not run a domain under
+        //    construction. Neither do we: no page is mapped twice (`NewDomain::mapped`), none for sharing
+        //    (`Sites`), and aperture frames are lent once.
         // 3. Any bytes are valid `u8`s.
         unsafe { core::slice::from_raw_parts_mut(mapping.address().as_ptr(), mapping.len()) }
     }

@@ -5,23 +5,27 @@ mod methods;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use xen_abi::xen::DOMID_SELF;
 use xen_abi::{DomId, Errno};
 
 pub use composed::Partial;
 
 use crate::abi::{self, Abi, ProbeError};
 use crate::call::{Call, RawCall, Reply};
+use crate::new_domain::Sites;
 use crate::{Batch, Door, XenError};
 
 /// The hypervisor behind a door, with the ABI that it speaks.
 ///
-/// `M` is the machine: a [`Door`], for mappings an [`Aperture`](crate::Aperture) too.
+/// `M` is the machine: a [`Door`], for mappings an [`Aperture`](crate::Aperture) too. A machine has one of these: it
+/// knows which domains are under construction.
 pub struct Xen<M> {
     machine: M,
     abi: Abi,
     own: DomId,
     exits: AtomicU64,
     hypercalls: AtomicU64,
+    sites: Sites,
 }
 
 /// What has gone through the door so far.
@@ -39,14 +43,27 @@ impl<M: Door> Xen<M> {
     /// # Errors
     /// [`ProbeError`]: one line that names Xen's release and those that we know.
     pub fn probe(machine: M) -> Result<Self, ProbeError> {
+        Self::meet(machine, abi::probe)
+    }
+
+    /// Asks Xen for its version alone: for a domain that may make only the calls that every guest may.
+    ///
+    /// # Errors
+    /// [`ProbeError::NoXen`].
+    pub fn unprivileged(machine: M) -> Result<Self, ProbeError> {
+        Ok(Self::meet(machine, abi::version_alone)?.as_domain(DOMID_SELF))
+    }
+
+    fn meet(machine: M, probe: fn(&Self) -> Result<Abi, ProbeError>) -> Result<Self, ProbeError> {
         let mut xen = Xen {
             machine,
             abi: Abi::default(),
             own: DomId(0),
             exits: AtomicU64::new(0),
             hypercalls: AtomicU64::new(0),
+            sites: Sites::default(),
         };
-        xen.abi = abi::probe(&xen)?;
+        xen.abi = probe(&xen)?;
         Ok(xen)
     }
 
@@ -73,6 +90,11 @@ impl<M: Door> Xen<M> {
     #[must_use]
     pub fn machine(&self) -> &M {
         &self.machine
+    }
+
+    /// The domains under construction.
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
     }
 
     /// What has gone through the door so far.

@@ -45,6 +45,7 @@ fn create(xen: &Xen<&SimXen>) -> Result<(DomId, EvtchnPort), XenError> {
     let _ = batch.add(calls::domctl::set_hvm_context(abi, id, &start_at(256 << 12)));
     batch.issue()?.all()?;
     let ours = xen.evtchn_bind_interdomain(id, theirs)?;
+    let domain = domain.finish();
     if let Err(error) = xen.unpause_domain(id) {
         // The port is the toolstack's to close; the domain goes by itself.
         xen.evtchn_close(ours)?;

@@ -171,6 +171,62 @@ fn a_committed_domain_stays_and_has_nothing_mapped() {
 }
 
 #[test]
+fn as_long_as_a_domain_is_under_construction_it_neither_runs_nor_is_shared() {
+    on_every_release(|sim, xen| {
+        let domain = furnished(xen);
+        let id = domain.id();
+        let mut pages = domain.map(&[Gfn(5)]).unwrap();
+        let bytes = pages.bytes();
+        sim.reset_counts();
+        assert_eq!(xen.unpause_domain(id).map_err(|error| error.errno), Err(Errno::EBUSY));
+        assert_eq!(xen.map_foreign(id, &[Gfn(5)]).err().map(|error| error.errno), Some(Errno::EBUSY));
+        assert_eq!(xen.add_grant_frame(id, 0, Gfn(99)).map_err(|error| error.errno), Err(Errno::EBUSY));
+        assert_eq!(sim.exits(), 0, "Xen is not even asked");
+        bytes.fill(1);
+        drop(pages);
+        // Others are not concerned, and so is this one as soon as it is finished.
+        let other = runnable(xen);
+        xen.unpause_domain(other).unwrap();
+        let domain = domain.finish();
+        let shared = xen.map_foreign(id, &[Gfn(5)]).unwrap();
+        assert_eq!(shared.load_u32(0), 0x0101_0101);
+        drop(shared);
+        xen.add_grant_frame(id, 0, Gfn(99)).unwrap();
+        // Finished, it is still destroyed unless it is kept.
+        drop(domain);
+        assert_eq!(sim.domains(), [other]);
+    });
+}
+
+#[test]
+fn a_domain_that_somebody_else_destroyed_is_no_way_into_the_next_of_its_number() {
+    let sim = SimXen::default();
+    let xen = Xen::probe(&sim).unwrap();
+    let first = furnished(&xen);
+    let id = first.id();
+    xen.destroy_domain(id).unwrap();
+    // Xen counts through all numbers before it uses one again.
+    let next = loop {
+        let domain = xen.create_domain(&small()).unwrap();
+        if domain.id() == id {
+            break domain;
+        }
+    };
+    xen.max_mem(id, KiB(64)).unwrap();
+    xen.populate(id, 0, &frames(0, 16)).unwrap();
+    let mut pages = next.map(&frames(0, 4)).unwrap();
+    let stale = |result: Result<(), hypercall::XenError>| result.map_err(|error| error.errno);
+    assert_eq!(stale(first.map(&frames(0, 4)).map(drop)), Err(Errno::ESRCH));
+    assert_eq!(stale(first.abandon()), Err(Errno::ESRCH));
+    assert_eq!(sim.domains(), [id], "the new one is not the old one's to destroy");
+    pages.bytes().fill(1);
+    drop(pages);
+    assert_eq!(stale(xen.unpause_domain(id)), Err(Errno::EBUSY), "it is still under construction");
+    let _ = next.commit();
+    assert_eq!(sim.domains(), [id]);
+}
+
+#[test]
 fn a_shared_page_is_seen_by_both_sides_at_once() {
     on_every_release(|sim, xen| {
         let id = furnished(xen).commit();

@@ -53,3 +53,11 @@ fn no_xen_at_all_is_told_apart() {
     sim.fail_next("XENVER_version", Errno::ENOSYS);
     assert!(matches!(Xen::probe(&sim), Err(ProbeError::NoXen(error)) if error.errno == Errno::ENOSYS));
 }
+
+#[test]
+fn a_guest_asks_for_the_version_alone() {
+    let sim = SimXen::release(17);
+    let xen = Xen::unprivileged(&sim).unwrap();
+    assert_eq!((xen.abi().major, xen.abi().minor, xen.abi().domctl, xen.abi().sysctl), (4, 17, 0, 0));
+    assert_eq!(sim.exits(), 1);
+}

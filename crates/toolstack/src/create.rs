@@ -98,9 +98,11 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let breathe = async || meter.give_way(self.xen, &self.platform).await;
         let built = builder::build(&domain, &plan, &mut images, breathe).await;
         let built = built.map_err(|e| self.not_built(&plan, e))?;
+        // From here on others may see its memory, and it may run.
+        let domain = domain.finish();
         meter.phase("build", self.platform.now_ns());
 
-        let open = self.open(&domain, &name, life, &built)?;
+        let open = self.open(domain.id(), &name, life, &built)?;
         meter.phase("open", self.platform.now_ns());
         if !paused {
             self.xen.unpause_domain(domain.id()).map_err(|e| self.refused(&plan, e))?;

@@ -135,8 +135,12 @@ pub fn pause_domain(abi: Abi, dom: DomId) -> Call<()> {
 /// Takes one pause back. A new domain has one.
 ///
 /// Hypercall: `XEN_DOMCTL_unpausedomain`. Fails with `EINVAL`: not paused.
+///
+/// # Safety
+/// None of the domain's bytes are borrowed, nor will be: it is not under construction
+/// ([`NewDomain`](crate::NewDomain)). [`Xen::unpause_domain`](crate::Xen::unpause_domain) sees to it.
 #[must_use]
-pub fn unpause_domain(abi: Abi, dom: DomId) -> Call<()> {
+pub unsafe fn unpause_domain(abi: Abi, dom: DomId) -> Call<()> {
     UNPAUSE.call(abi, dom, (), nothing)
 }
 

@@ -119,9 +119,11 @@ pub unsafe fn unmap(handle: Handle, at: Gfn) -> Call<Result<(), GrantStatus>> {
 /// Copies whole pages: what is at each of these frames of ours to the page that `dom` granted us. Answers each
 /// one's status.
 ///
+/// Not for everybody: the page may be borrowed, while `dom` is under construction.
+///
 /// Hypercall: `GNTTABOP_copy`.
 #[must_use]
-pub fn copy_pages(dom: DomId, pages: &[(Gfn, GrantRef)]) -> Call<Vec<GrantStatus>> {
+pub(crate) fn copy_pages(dom: DomId, pages: &[(Gfn, GrantRef)]) -> Call<Vec<GrantStatus>> {
     let end = |u: u64, domid: DomId| GrantCopyEnd { u, domid, offset: 0, _pad: 0 };
     let copies: Vec<GrantCopy> = pages
         .iter()

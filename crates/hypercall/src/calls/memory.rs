@@ -225,8 +225,10 @@ pub unsafe fn map_shared_info(at: Gfn) -> Call<()> {
 ///
 /// Hypercall: `XENMEM_add_to_physmap`, `XENMAPSPACE_grant_table`. Fails with `EINVAL`: the table may not have so
 /// many frames; `ESRCH`; `EPERM`.
+///
+/// Not for everybody: the same page would be seen at two frames of a domain whose bytes may be borrowed.
 #[must_use]
-pub fn add_grant_frame(dom: DomId, index: u64, at: Gfn) -> Call<()> {
+pub(crate) fn add_grant_frame(dom: DomId, index: u64, at: Gfn) -> Call<()> {
     let domid = refuse_self(dom);
     ADD.call(
         AddToPhysmap { domid, size: 0, space: abi::XENMAPSPACE_GRANT_TABLE, idx: index, gpfn: at },

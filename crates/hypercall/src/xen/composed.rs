@@ -44,6 +44,36 @@ impl<M: Door> Xen<M> {
         }
     }
 
+    /// Takes one pause of a domain away. It runs when none is left.
+    ///
+    /// Hypercall: `XEN_DOMCTL_unpausedomain`.
+    ///
+    /// # Errors
+    /// `EBUSY`: it is under construction ([`NewDomain`](crate::NewDomain)). `ESRCH`: no such domain. `EINVAL`: it is not
+    /// paused.
+    pub fn unpause_domain(&self, dom: DomId) -> Result<(), XenError> {
+        self.not_under_construction(dom, "XEN_DOMCTL_unpausedomain")?;
+        // SAFETY: none of its bytes are borrowed, as just found.
+        self.run(unsafe { domctl::unpause_domain(self.abi(), dom) })
+    }
+
+    /// Makes a frame of another domain's grant table appear at a frame of that domain.
+    ///
+    /// Hypercall: `XENMEM_add_to_physmap`, `XENMAPSPACE_grant_table`.
+    ///
+    /// # Errors
+    /// `EBUSY`: it is under construction ([`NewDomain`](crate::NewDomain)). `EINVAL`: the table may not have so many
+    /// frames. `ESRCH`. `EPERM`.
+    pub fn add_grant_frame(&self, dom: DomId, index: u64, at: Gfn) -> Result<(), XenError> {
+        self.not_under_construction(dom, "XENMEM_add_to_physmap")?;
+        self.run(memory::add_grant_frame(dom, index, at))
+    }
+
+    /// Refuses what must not be done to a domain whose bytes may be borrowed.
+    pub(crate) fn not_under_construction(&self, dom: DomId, op: &'static str) -> Result<(), XenError> {
+        if self.sites().contains(dom) { Err(XenError { op, errno: xen_abi::Errno::EBUSY }) } else { Ok(()) }
+    }
+
     /// Puts new memory at frames of another domain: `2^order` pages at each of `extents`.
     ///
     /// Hypercall: `XENMEM_populate_physmap`, one for each 2048 extents.

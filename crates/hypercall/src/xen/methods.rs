@@ -112,7 +112,6 @@ methods! {
 versioned! {
     domctl::destroy_domain as destroy_domain(dom: DomId) -> ();
     domctl::pause_domain as pause_domain(dom: DomId) -> ();
-    domctl::unpause_domain as unpause_domain(dom: DomId) -> ();
     domctl::resume_domain as resume_domain(dom: DomId) -> ();
     domctl::max_vcpus as max_vcpus(dom: DomId, count: u32) -> ();
     domctl::max_mem as max_mem(dom: DomId, most: KiB) -> ();

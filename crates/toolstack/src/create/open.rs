@@ -2,7 +2,7 @@
 
 use builder::{Built, ServiceEnd};
 use console::ConsoleId;
-use hypercall::{Aperture, Door, NewDomain};
+use hypercall::{Aperture, Door};
 use proto::error::{CreateError, XenError};
 use xen_abi::{DomId, Errno};
 
@@ -29,12 +29,11 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// Opens a domain that has been built. The guard owns the ports of `built` from here on.
     pub(super) fn open(
         &self,
-        domain: &NewDomain<'_, M>,
+        domid: DomId,
         name: &DomainName,
         life: &Life,
         built: &Built,
     ) -> Result<Open<'_, 'x, M, P>, CreateError> {
-        let domid = domain.id();
         let ports = Ports { console: built.console.port, store: built.store.port };
         let mut open = Open {
             toolstack: self,
