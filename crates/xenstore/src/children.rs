@@ -12,6 +12,10 @@ use core::mem;
 
 use crate::node::Node;
 
+mod compare;
+
+pub(crate) use compare::differences;
+
 /// The most entries a block holds.
 pub(crate) const FANOUT: usize = 32;
 
@@ -109,20 +113,6 @@ impl Children {
             };
         }
         Iter { stack }
-    }
-
-    /// Whether both are the same version of the same set (and not merely equal).
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (None, None) => true,
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
-
-    /// Whether both have the same names.
-    pub(crate) fn has_same_names(&self, other: &Self) -> bool {
-        self.is_same(other) || self.iter().map(|node| node.name()).eq(other.iter().map(|node| node.name()))
     }
 
     pub(crate) fn from_root(root: Option<Arc<Block>>) -> Self {
@@ -281,6 +271,11 @@ mod tests {
                 }
             }
             snapshots.push((children, model));
+            for (children, model) in &snapshots {
+                for (other, other_model) in &snapshots {
+                    prop_assert_eq!(differences(children, other).is_some(), model == other_model);
+                }
+            }
             for (children, model) in snapshots {
                 prop_assert_eq!(children.is_empty(), model.is_empty());
                 prop_assert_eq!(names(&children), model.into_iter().collect::<Vec<_>>());

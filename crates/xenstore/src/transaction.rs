@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::Error;
+use crate::children::differences;
 use crate::domain::Domains;
 use crate::draft::Draft;
 use crate::node::Node;
@@ -231,7 +232,7 @@ fn reads_the_same(part: Part, then: &Result<Arc<Node>, Error>, now: Result<&Arc<
         (Ok(then), Ok(now)) if Arc::ptr_eq(then, now) => true,
         (Ok(then), Ok(now)) => match part {
             Part::Value => then.value() == now.value(),
-            Part::List => then.children().has_same_names(now.children()),
+            Part::List => differences(then.children(), now.children()).is_some(),
             Part::Perms => then.perms == now.perms,
         },
         (Err(then), Err(now)) => *then == now,

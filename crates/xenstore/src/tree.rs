@@ -4,6 +4,7 @@
 
 use alloc::sync::Arc;
 
+use crate::children::differences;
 use crate::node::Node;
 use crate::path::{StorePath, names};
 use crate::perms::Perms;
@@ -119,20 +120,20 @@ pub(crate) fn walk<'a>(top: &'a Node, visit: &mut impl FnMut(&'a Node)) {
     }
 }
 
-/// Whether two subtrees are equal; shared parts cost nothing. Without recursion.
+/// Whether two subtrees are equal. What they share costs nothing, so that this takes as long as there are differences. Without
+/// recursion.
 pub(crate) fn is_same_subtree(a: &Arc<Node>, b: &Arc<Node>) -> bool {
     let mut stack = alloc::vec![(a, b)];
     while let Some((a, b)) = stack.pop() {
         if Arc::ptr_eq(a, b) {
             continue;
         }
-        let is_same =
-            a.value() == b.value() && a.perms == b.perms && a.children().has_same_names(b.children());
-        if !is_same {
+        if a.value() != b.value() || a.perms != b.perms {
             return false;
         }
-        if !a.children().is_same(b.children()) {
-            stack.extend(a.children().iter().zip(b.children().iter()));
+        match differences(a.children(), b.children()) {
+            Some(pairs) => stack.extend(pairs),
+            None => return false,
         }
     }
     true
