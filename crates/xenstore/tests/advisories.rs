@@ -352,12 +352,12 @@ fn xsa_417_a_commit_is_judged_by_todays_domains() {
 /// Deep trees exhausted the stack. Here nothing recurses along a depth that a guest chooses.
 #[test]
 fn xsa_418_a_tree_as_deep_as_paths_allow_is_harmless() {
-    let mut world = World::new();
-    world.store.quota_mut(Some(DomId(1))).unwrap().memory = 1 << 20;
-    world.store.quota_mut(Some(DomId(1))).unwrap().nodes = 0;
-    let deep = "a/".repeat(1023) + "b";
     // On a stack on which a hundred bytes for each level would be too much.
-    let work = move || {
+    let work = || {
+        let mut world = World::new();
+        world.store.quota_mut(Some(DomId(1))).unwrap().memory = 1 << 20;
+        world.store.quota_mut(Some(DomId(1))).unwrap().nodes = 0;
+        let deep = "a/".repeat(1023) + "b";
         world.write(1, &deep, "x").unwrap();
         world.watch(1, &deep, "t").unwrap();
         world.events(1);
