@@ -18,4 +18,9 @@ impl CommandLine {
     pub fn value(self, key: &str) -> Option<&'static str> {
         self.0.split_ascii_whitespace().rev().find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
     }
+
+    /// Another domain serves the store, and this one is a guest: `xenstore=client`.
+    pub fn is_guest(self) -> bool {
+        self.value("xenstore") == Some("client")
+    }
 }

@@ -4,6 +4,8 @@
 //! everything writable, interrupts off, one vCPU, zeroed data, a stack of 128 KiB, no heap. From there: memory,
 //! page tables, heap; then Xen is asked its version; then events, time and the link; then tasks, for ever.
 //! Logic lives in the crates that this one binds to the machine.
+//!
+//! With `xenstore=client` on its command line it is a guest instead (`tasks/store_client.rs`): unprivileged, served by another.
 #![no_std]
 #![no_main]
 #![allow(unreachable_pub, reason = "a program has no outside: `pub` says what a module offers the others")]
@@ -28,6 +30,7 @@ mod paging;
 mod panic;
 mod pci;
 mod platform;
+mod pv_console;
 mod ram;
 mod random;
 mod shared_info;
@@ -35,6 +38,9 @@ mod system;
 mod tasks;
 mod uart;
 
+use clock::Clock;
+use events::Events;
+use executor::Wake;
 use system::System;
 
 core::arch::global_asm!(include_str!("start.S"));
@@ -47,25 +53,29 @@ extern "C" fn kernel_entry(start_info: u64) -> ! {
     interrupts::init();
     let machine = memory::init(&boot);
     log_ring::init(boot.cmdline.value("log"));
+    if boot.cmdline.is_guest() {
+        let (events, clock) = tasks::store_client::start(machine);
+        run(&events, clock, &Wake::new());
+    }
     let system = System::new(machine, &boot);
     let abi = system.xen.abi();
     log::info!("{} on Xen {}.{}", env!("CARGO_PKG_VERSION"), abi.major, abi.minor);
     tasks::start(system, &boot);
-    run(system)
+    run(&system.events, system.clock, &system.uart_interrupt)
 }
 
 /// Runs tasks while there are any that can go on, and halts while there are none.
-fn run(system: &System) -> ! {
+fn run(events: &Events, clock: &Clock, uart_interrupt: &Wake) -> ! {
     loop {
-        system.events.dispatch();
-        system.clock.dispatch();
+        events.dispatch();
+        clock.dispatch();
         if interrupts::take_uart_fired() {
-            system.uart_interrupt.signal(());
+            uart_interrupt.signal(());
         }
         if executor::run_ready() {
             interrupts::let_in();
         } else {
-            system.clock.program();
+            clock.program();
             interrupts::wait();
         }
     }

@@ -27,7 +27,10 @@ pub fn init(boot: &BootInfo) -> Machine {
     let aperture = aperture_above(map);
     let mut space = AddressSpace::new(&mut ram);
     space.map_data(aperture.clone());
-    space.map_device(ioapic::RANGE);
+    // A guest of ours has no I/O APIC, and its ring pages lie in the same 2 MiB as the local one.
+    if !boot.cmdline.is_guest() {
+        space.map_device(ioapic::RANGE);
+    }
     space.activate();
     heap::init(&mut ram);
     // SAFETY: just mapped for good, and `aperture_above` chose it clear of everything.

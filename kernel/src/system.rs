@@ -37,6 +37,30 @@ const BUILDS: usize = 4;
 /// Guests' output takes an eighth of the heap at most.
 const CONSOLE_LIMITS: Limits = Limits { log: 64 << 10, total: 1 << 20, input: 4 << 10, dead: 16 };
 
+/// What every kernel needs of its hypervisor, domain 0 or not.
+pub struct Basics {
+    /// Event channels.
+    pub events: Rc<Events>,
+    /// The time.
+    pub clock: &'static Clock,
+}
+
+impl Basics {
+    /// Starts events and time.
+    ///
+    /// # Panics
+    /// If Xen refuses what it refuses to nobody: one line says what.
+    pub fn new(xen: &'static Xen<Machine>) -> Self {
+        let shared = map_shared_info(xen);
+        let events = Rc::new(Events::new(shared));
+        let callback = u64::from(HVM_PARAM_CALLBACK_TYPE_VECTOR) << 56 | u64::from(interrupts::UPCALL_VECTOR);
+        must(xen.run(calls::hvm::set_param(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, callback)));
+        let timer = must(xen.run(calls::evtchn::bind_virq(VIRQ_TIMER, VcpuId(0))));
+        let timer = events.listen(xen, timer);
+        Self { events, clock: Box::leak(Box::new(Clock::new(shared, xen, timer))) }
+    }
+}
+
 /// Everything that is built at boot and lives for ever.
 pub struct System {
     /// The hypervisor.
@@ -79,13 +103,7 @@ impl System {
             Ok(xen) => &*Box::leak(Box::new(xen)),
             Err(error) => panic!("{error}"),
         };
-        let shared = map_shared_info(xen);
-        let events = Rc::new(Events::new(shared));
-        let callback = u64::from(HVM_PARAM_CALLBACK_TYPE_VECTOR) << 56 | u64::from(interrupts::UPCALL_VECTOR);
-        must(xen.run(calls::hvm::set_param(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, callback)));
-        let timer = must(xen.run(calls::evtchn::bind_virq(VIRQ_TIMER, VcpuId(0))));
-        let timer = events.listen(xen, timer);
-        let clock: &'static Clock = Box::leak(Box::new(Clock::new(shared, xen, timer)));
+        let Basics { events, clock } = Basics::new(xen);
         let store: &'static SharedStore = Box::leak(Box::new(RefCell::new(Store::new(xen.own_domain()))));
         let consoles: &'static SharedConsoles =
             Box::leak(Box::new(RefCell::new(Consoles::new(CONSOLE_LIMITS))));
@@ -122,7 +140,7 @@ fn about(cmdline: CommandLine) -> About {
 }
 
 /// What cannot be done without at boot.
-fn must<T>(result: Result<T, hypercall::XenError>) -> T {
+pub fn must<T>(result: Result<T, hypercall::XenError>) -> T {
     match result {
         Ok(value) => value,
         Err(error) => panic!("{error}"),

@@ -6,6 +6,7 @@ mod line;
 mod log_stream;
 pub mod rpc;
 mod store;
+pub mod store_client;
 pub mod upload;
 
 use hypercall::calls as xen_calls;
