@@ -135,11 +135,7 @@ impl Machine {
     pub fn status(&self) -> Result<Value> {
         let text =
             process::run(&mut self.hostctl(&["lab", "status", "--json", &self.name]), PATIENCE)?.ok()?;
-        let value: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
-        match value {
-            Value::Array(labs) => labs.into_iter().next().with_context(|| format!("no lab in {text}")),
-            lab => Ok(lab),
-        }
+        serde_json::from_str(&text).with_context(|| format!("lab status: {text}"))
     }
 
     /// QEMU's process.
@@ -148,8 +144,8 @@ impl Machine {
     /// The lab's status does not name it.
     pub fn qemu(&self) -> Result<Pid> {
         let status = self.status()?;
-        let number = status["pid"].as_i64().or_else(|| status["qemu"]["pid"].as_i64());
-        number
+        status["pid"]
+            .as_i64()
             .and_then(|number| i32::try_from(number).ok())
             .and_then(Pid::from_raw)
             .with_context(|| format!("no process in {status}"))
