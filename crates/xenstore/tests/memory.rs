@@ -3,44 +3,13 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use common::World;
+use common::counting::{Counting, NOW, PEAK};
 use xenstore::wire::MessageType as Type;
 
 /// The most that the store may take for 30 guests.
 const MOST: usize = 3 << 20;
 const GUESTS: u16 = 30;
-
-/// Counts what each thread has, and had at most: tests run side by side.
-struct Counting;
-
-thread_local! {
-    static NOW: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: all is left to the system's allocator; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // As the kernel's allocator, which hands out multiples of 8 bytes, at least 16.
-        let size = layout.size().next_multiple_of(8).max(16);
-        let _ = NOW.try_with(|now| {
-            now.set(now.get().wrapping_add(size));
-            let _ = PEAK.try_with(|peak| peak.set(peak.get().max(now.get())));
-        });
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        let size = layout.size().next_multiple_of(8).max(16);
-        let _ = NOW.try_with(|now| now.set(now.get().wrapping_sub(size)));
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
 
 #[global_allocator]
 static COUNTING: Counting = Counting;

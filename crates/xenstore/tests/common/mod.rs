@@ -1,11 +1,13 @@
 //! A store with a few domains, spoken to in raw messages.
 #![allow(dead_code, unreachable_pub)] // Each test file uses its part of this.
 
+pub mod counting;
+
 use std::collections::BTreeMap;
 
 use xen_abi::DomId;
 use xenstore::wire::{MessageType as Type, Request};
-use xenstore::{Access, ConnId, Perm, Store};
+use xenstore::{Access, ConnId, Limits, Perm, Store};
 
 /// The control domain.
 pub const CONTROL: u16 = 0;
@@ -22,7 +24,12 @@ pub struct World {
 impl World {
     /// The control domain, and domains 1 to 3 with a directory each that they own.
     pub fn new() -> Self {
-        let mut world = World { store: Store::new(DomId(CONTROL)), conns: BTreeMap::new(), next_req: 100 };
+        Self::with_limits(Limits::small())
+    }
+
+    pub fn with_limits(limits: Limits) -> Self {
+        let store = Store::with_limits(DomId(CONTROL), limits);
+        let mut world = World { store, conns: BTreeMap::new(), next_req: 100 };
         let control = world.store.connect_control();
         world.conns.insert(CONTROL, control);
         for domid in 1..=3 {
