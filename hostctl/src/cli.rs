@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::engine::ArgValueCandidates;
 
 use crate::broker::server;
 use crate::bundle::Bundle;
@@ -20,7 +21,7 @@ use crate::output::Output;
 use crate::usage::Usage;
 use crate::xenstore::XenStore;
 use crate::xenstored::Xenstored;
-use crate::{exit, xm};
+use crate::{complete, exit, man, xm};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -47,16 +48,16 @@ struct Cli {
 #[derive(Args, Debug)]
 struct Global {
     /// The control domain: lab:NAME or unix:/PATH. Otherwise the one lab that is up.
-    #[arg(long, global = true, env = "HOSTCTL_CONNECT", value_name = "LINK")]
+    #[arg(long, global = true, display_order = 901, env = "HOSTCTL_CONNECT", value_name = "LINK", add = ArgValueCandidates::new(complete::links))]
     connect: Option<String>,
     /// Give up after so many seconds.
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, display_order = 902, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
     /// Say on stderr what is done.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 903)]
     verbose: bool,
     /// Print JSON, for programs: results on stdout, errors on stderr.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 904)]
     json: bool,
 }
 
@@ -81,9 +82,14 @@ enum Command {
     XenStore(XenStore),
     Xenstored(Xenstored),
     /// Print a completion script for a shell.
+    ///
+    /// It asks hostctl at each Tab, and so knows domains and labs. bash: source <(hostctl completions bash). zsh: the same. fish: hostctl completions fish | source.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
+        /// What the program is called: 'xm' where that is a link to hostctl.
+        #[arg(long, value_name = "NAME", default_value = "hostctl", value_parser = ["hostctl", "xm", "xl"])]
+        name: String,
     },
     /// Write manual pages into a directory.
     Man {
@@ -134,6 +140,11 @@ pub fn run(mut args: Vec<OsString>, out: &mut Output) -> u8 {
         .as_deref()
         .and_then(|path| path.file_name())
         .is_some_and(|name| name == "xm" || name == "xl");
+    match complete::answer(Cli::command, is_xm, &args) {
+        Ok(false) => {}
+        Ok(true) => return exit::OK,
+        Err(error) => return refuse(&error, out),
+    }
     if is_xm {
         return run_xm(args.split_off(1), &Options::default(), out);
     }
@@ -179,12 +190,10 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
         Command::Usage(usage) => return usage.run(options, out),
         Command::XenStore(xenstore) => return xenstore.run(options, out),
         Command::Xenstored(xenstored) => return xenstored.run(options, out),
-        Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "hostctl", &mut out.stdout);
-        }
+        Command::Completions { shell, name } => complete::script(shell, &name, &mut out.stdout)?,
         Command::Man { dir } => {
             std::fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-            clap_mangen::generate_to(Cli::command(), &dir)
+            man::write(complete::whole(Cli::command()), &dir)
                 .with_context(|| format!("cannot write manual pages to {}", dir.display()))?;
         }
         Command::Broker { line, idle } => server::run(&Line::parse(&line)?, idle)?,

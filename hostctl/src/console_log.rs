@@ -1,10 +1,12 @@
 //! `hostctl console-log`: what a domain printed, also one that is gone.
 
 use anyhow::Result;
+use clap_complete::engine::ArgValueCandidates;
 use serde_json::json;
 
 use crate::attach::Console;
 use crate::client::Client;
+use crate::complete;
 use crate::connect::Options;
 use crate::exit;
 use crate::log_lines::{LogLines, Text};
@@ -15,6 +17,7 @@ use crate::xm::failure::{Failure, NAMES_HINT};
 #[derive(clap::Args, Debug)]
 pub struct ConsoleLog {
     /// The domain's name, id or uuid.
+    #[arg(add = ArgValueCandidates::new(complete::domains))]
     domain: String,
     /// Go on printing what comes, until the domain is gone.
     #[arg(short, long)]

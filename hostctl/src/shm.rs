@@ -5,13 +5,14 @@
 //! finds it; the control domain empties it before it asks for one, so that a broken upload leaves nothing behind.
 
 use std::ffi::c_void;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
 use ring::{Layout, Shared, layout};
+use rustix::fs::{FlockOperation, flock};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// The ring's size is 1 << 20.
@@ -27,6 +28,8 @@ pub const RING: Layout = layout::vchan::left(ORDER, DATA);
 pub struct SharedMemory {
     base: NonNull<u8>,
     len: usize,
+    /// Holds the turn, where it was taken.
+    file: File,
 }
 
 impl SharedMemory {
@@ -46,7 +49,19 @@ impl SharedMemory {
             mmap(std::ptr::null_mut(), len, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &file, 0)?
         };
         let base = NonNull::new(base.cast()).ok_or_else(|| io::Error::other("mmap gave a null pointer"))?;
-        Ok(SharedMemory { base, len })
+        Ok(SharedMemory { base, len, file })
+    }
+
+    /// Takes the one turn that there is, until this is dropped or the program is killed; false while another has it.
+    ///
+    /// # Errors
+    /// The file system has no locks.
+    pub fn take_turn(&self) -> io::Result<bool> {
+        match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::AGAIN) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The bytes from `offset` on, as cells that the machine may change at any time.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use image::host::{ImageCache, Kind, PreparedImage};
 use proto::endpoints::{ImageBegin, ImageFinish, ImagesPresent};
@@ -16,8 +16,12 @@ use crate::dirs;
 use crate::shm::{RING, SharedMemory};
 use crate::xm::failure::{Failure, xen_text};
 
-/// How often the wait for an image's preparation looks round.
+/// How often a wait looks round.
 const LOOK: Duration = Duration::from_millis(50);
+/// An image of at most so many bytes takes the line rather than wait for the shared memory.
+const SMALL: usize = 128 << 10;
+/// How long the control domain may take to notice that a sender was killed.
+const PASSES: Duration = Duration::from_secs(5);
 
 /// Sees to it that the control domain has the image of this file; returns what it is known by.
 ///
@@ -68,23 +72,44 @@ fn prepare_in_background(client: &mut Client, path: &Path, kind: Kind) -> Result
 }
 
 fn send(client: &mut Client, id: ImageId, container: &[u8], path: &Path, kind: Kind) -> Result<(), Failure> {
-    let memory = shared_memory(client)?;
-    let channel = client.reserve()?;
+    let memory = shared_memory(client, container.len())?;
     client.progress.begin_bytes(&format!("sending the {kind}"), container.len());
-    let sent = send_on(client, channel, id, container, memory);
+    let sent = send_in_turn(client, id, container, memory.as_ref());
     client.progress.end();
-    client.reset(channel);
     sent?.map_err(|error| Failure::Plain(refusal(path, kind, &error)))
 }
 
-/// Outer: it could not be sent. Inner: the control domain does not take it.
+/// Sends the image, through the shared memory if there is any. The control domain may still have it taken by an upload whose sender
+/// was just killed: that passes soon, and the line would take longer.
+fn send_in_turn(
+    client: &mut Client,
+    id: ImageId,
+    container: &[u8],
+    memory: Option<&SharedMemory>,
+) -> Result<Result<(), ImageError>, Failure> {
+    let give_up = Instant::now() + PASSES;
+    loop {
+        let is_patient = container.len() > SMALL && Instant::now() < give_up;
+        let channel = client.reserve()?;
+        let sent = send_on(client, channel, id, container, memory, is_patient);
+        client.reset(channel);
+        match sent? {
+            Some(result) => return Ok(result),
+            None => pause(client)?,
+        }
+    }
+}
+
+/// Outer: it could not be sent. Then `None`: the line is offered instead of the memory, and `is_patient`. Inner: the control
+/// domain does not take it.
 fn send_on(
     client: &mut Client,
     channel: u16,
     id: ImageId,
     container: &[u8],
-    memory: Option<SharedMemory>,
-) -> Result<Result<(), ImageError>, Failure> {
+    memory: Option<&SharedMemory>,
+    is_patient: bool,
+) -> Result<Option<Result<(), ImageError>>, Failure> {
     let offer = ImageOffer {
         id,
         stored_len: container.len() as u64,
@@ -92,20 +117,44 @@ fn send_on(
         shared_memory: memory.is_some(),
     };
     match (client.call::<ImageBegin>(&offer)?, memory) {
-        (Err(error), _) => return Ok(Err(error)),
-        (Ok(Upload::Present), _) => return Ok(Ok(())),
-        (Ok(Upload::SharedMemory), Some(memory)) => through_memory(client, channel, &memory, container)?,
+        (Err(error), _) => return Ok(Some(Err(error))),
+        (Ok(Upload::Present), _) => return Ok(Some(Ok(()))),
+        (Ok(Upload::Line), Some(_)) if is_patient => return Ok(None),
+        (Ok(Upload::SharedMemory), Some(memory)) => through_memory(client, channel, memory, container)?,
         (Ok(Upload::Line | Upload::SharedMemory), _) => over_line(client, channel, container)?,
     }
     client.finish(channel);
-    Ok(client.call::<ImageFinish>(&id)?)
+    Ok(Some(client.call::<ImageFinish>(&id)?))
 }
 
-/// The machine's shared memory, if it has one that we can reach.
-fn shared_memory(client: &mut Client) -> Result<Option<SharedMemory>, Failure> {
+/// The machine's shared memory, if it has one that we can reach. It is one upload's at a time: a large image waits for its
+/// turn, which is still faster than the line.
+fn shared_memory(client: &mut Client, len: usize) -> Result<Option<SharedMemory>, Failure> {
     let path = client.welcome()?.shared_memory.clone();
     // A file that cannot be mapped is no reason to fail: the line remains.
-    Ok(path.and_then(|path| SharedMemory::open(Path::new(&path)).ok()))
+    let Some(memory) = path.and_then(|path| SharedMemory::open(Path::new(&path)).ok()) else {
+        return Ok(None);
+    };
+    client.progress.begin("waiting for another upload");
+    let has_turn = loop {
+        match memory.take_turn() {
+            Ok(false) if len > SMALL => pause(client)?,
+            Ok(has_turn) => break has_turn,
+            Err(_) => break false,
+        }
+    };
+    client.progress.end();
+    Ok(has_turn.then_some(memory))
+}
+
+/// A moment in which signals and limits are heard.
+fn pause(client: &mut Client) -> Result<(), Failure> {
+    let end = Instant::now() + LOOK;
+    while Instant::now() < end {
+        client.event(None, Some(end))?;
+    }
+    client.progress.tick();
+    Ok(())
 }
 
 /// Writes the image to the ring; one byte on the stream tells of each write, and one comes back for each read.

@@ -2,9 +2,15 @@
 
 mod fake;
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use fake::{Fake, Order, finish};
+use hostctl::broker::ipc::{Decoder, FromBroker, GREETING, ToBroker, encode};
+use proto::Endpoint;
+use proto::endpoints::HostDmesg;
+use proto::wire::{Request, RequestId};
 
 fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid as i32).unwrap();
@@ -252,4 +258,54 @@ fn a_client_of_another_build_makes_an_idle_broker_give_way() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(fake.xm("domid guest1").stdout, "1\n");
+}
+
+/// Memory that a process has, in KiB.
+fn resident_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_client_that_never_reads_is_served_so_far_and_holds_up_nobody() {
+    const ASKED: usize = 200;
+    let fake = Fake::start();
+    fake.world.lock().unwrap().dmesg_padding = 20_000;
+    assert_eq!(fake.xm("domid guest1").stdout, "1\n");
+    let config: serde_json::Value = serde_json::from_str(&fake.xm("info -c --json").stdout).unwrap();
+    let mut greedy = UnixStream::connect(config["broker_socket"].as_str().unwrap()).unwrap();
+    greedy.write_all(&GREETING).unwrap();
+    let calls = (0..ASKED).fold(Vec::new(), |out, number| {
+        let body = postcard::to_allocvec(&false).unwrap();
+        let id = RequestId(0x5eed_0000 + number as u64);
+        encode(&ToBroker::Call(Request { id, key: HostDmesg::KEY, body }), out)
+    });
+    let mut writer = greedy.try_clone().unwrap();
+    // Blocks until somebody reads.
+    let asker = std::thread::spawn(move || writer.write_all(&calls));
+    let served = |world: &fake::World| world.paths.iter().filter(|path| **path == HostDmesg::PATH).count();
+    fake.until("it is served", |world| served(world) > 5);
+    for _ in 0..20 {
+        assert_eq!(fake.xm("domid guest1").stdout, "1\n", "others are served");
+    }
+    // 256 KiB may wait for it, and 16 calls may be under way; a socket holds some more.
+    let so_far = served(&fake.world.lock().unwrap());
+    assert!(so_far < 80, "{so_far} calls were carried out for a client that does not read");
+    assert!(resident_kib(fake.brokers()[0]) < 32 << 10);
+
+    let mut theirs = [0; GREETING.len()];
+    greedy.read_exact(&mut theirs).unwrap();
+    let mut decoder = Decoder::default();
+    let mut answers = 0;
+    let mut buffer = [0; 65536];
+    while answers < ASKED {
+        let count = greedy.read(&mut buffer).unwrap();
+        assert!(count > 0, "after {answers} answers");
+        decoder.push(&buffer[..count]);
+        while let Some(message) = decoder.message::<FromBroker>().unwrap() {
+            answers += usize::from(matches!(message, FromBroker::Answer(_)));
+        }
+    }
+    asker.join().unwrap().unwrap();
 }

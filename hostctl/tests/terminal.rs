@@ -1,16 +1,17 @@
-//! The terminal is as before, whatever ended `xm console`.
+//! What people see: the terminal is as before, whatever ended `xm console`; Ctrl-] is heard; long work is shown.
 
 mod fake;
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use fake::{Fake, Order};
+use fake::{Fake, Order, noise};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, tcgetattr};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 /// A terminal with `xm console guest1` in it.
 struct Session {
@@ -25,14 +26,22 @@ fn settings(terminal: impl AsFd) -> String {
     format!("{:?}", tcgetattr(terminal).unwrap())
 }
 
+/// A terminal: the user's end and the program's.
+fn pair() -> (File, File) {
+    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&user).unwrap();
+    unlockpt(&user).unwrap();
+    let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
+    let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(&user, size).unwrap();
+    let terminal = File::options().read(true).write(true).open(name).unwrap();
+    (user.into(), terminal)
+}
+
 impl Session {
     fn start() -> Session {
         let fake = Fake::start();
-        let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&user).unwrap();
-        unlockpt(&user).unwrap();
-        let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
-        let terminal = File::options().read(true).write(true).open(name).unwrap();
+        let (user, terminal) = pair();
         let before = settings(&terminal);
         let child = fake
             .hostctl(&["xm", "console", "guest1"])
@@ -41,7 +50,7 @@ impl Session {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let session = Session { fake, user: user.into(), terminal, before, child };
+        let session = Session { fake, user, terminal, before, child };
         session.fake.until("the console is open", |world| world.consoles == 1);
         let start = Instant::now();
         while tcgetattr(&session.terminal).unwrap().local_modes.contains(LocalModes::ICANON) {
@@ -61,7 +70,7 @@ impl Session {
 #[test]
 fn after_detaching() {
     let mut session = Session::start();
-    std::io::Write::write_all(&mut session.user, b"ls\r\x1d").unwrap();
+    session.user.write_all(b"ls\r\x1d").unwrap();
     session.fake.until("typing arrives as it is", |world| world.typed == b"ls\r");
     assert_eq!(session.end(), 0);
 }
@@ -91,4 +100,91 @@ fn after_the_domains_end() {
     let session = Session::start();
     session.fake.order(Order::End(proto::domain::Ended::Destroyed));
     assert_eq!(session.end(), 0);
+}
+
+#[test]
+fn control_and_bracket_is_heard_behind_a_paste_that_the_guest_does_not_take() {
+    let session = Session::start();
+    session.fake.world.lock().unwrap().is_deaf = true;
+    let mut user = session.user.try_clone().unwrap();
+    // More than the line, the broker and the sockets take; a terminal holds 4 KiB itself.
+    let typist = std::thread::spawn(move || {
+        let mut paste = vec![b'x'; 3 << 20];
+        paste.push(0x1d);
+        user.write_all(&paste)
+    });
+    let start = Instant::now();
+    while !typist.is_finished() {
+        if start.elapsed() > Duration::from_secs(30) {
+            kill_process(Pid::from_child(&session.child), Signal::KILL).unwrap();
+            panic!("the paste is not read, and so is no Ctrl-]");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    typist.join().unwrap().unwrap();
+    assert_eq!(session.end(), 0);
+}
+
+/// What is drawn while an upload or a build goes on, and ends, under these settings.
+fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool) -> String {
+    let fake = Fake::start();
+    {
+        let mut world = fake.world.lock().unwrap();
+        world.is_deaf = holds_upload;
+        world.holds_creations = true;
+    }
+    let ramdisk = fake.file("ramdisk", &noise(1 << 20));
+    let ramdisk = format!("ramdisk={}", ramdisk.display());
+    let mut words = vec!["xm", "create", "-q", "/dev/null", "name=g", "kernel=bundle:k"];
+    if holds_upload {
+        words.push(&ramdisk);
+    }
+    let (mut user, terminal) = pair();
+    let mut command = fake.hostctl(&words);
+    command.env("TERM", "xterm").env_remove("NO_COLOR").envs(settings.iter().copied()).stdout(Stdio::null());
+    if on_terminal {
+        command.stderr(terminal);
+    } else {
+        drop(terminal);
+        command.stderr(Stdio::piped());
+    }
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    let awaited = if holds_upload { "image/begin" } else { "domain/create" };
+    fake.until("the work is under way", |world| world.paths.contains(&awaited));
+    // A bar is due after a second.
+    std::thread::sleep(Duration::from_millis(1600));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    fake.order(Order::Release);
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut bytes = Vec::new();
+    match child.stderr.take() {
+        Some(mut stderr) => drop(stderr.read_to_end(&mut bytes).unwrap()),
+        // The last writer is gone: reading ends with an error, not with an end.
+        None => drop(user.read_to_end(&mut bytes)),
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn an_upload_of_over_a_second_shows_a_bar_and_clears_it() {
+    let text = drawn(&[], true, true);
+    assert!(text.contains("sending the ramdisk [") && text.contains(" of 1.0"), "{text:?}");
+    assert!(text.contains("\r\x1b[2K"), "the line is cleared: {text:?}");
+    assert!(!text.contains("\x1b[3") && !text.contains("\x1b[1m"), "no colours: {text:?}");
+}
+
+#[test]
+fn a_build_of_over_a_second_is_named() {
+    let text = drawn(&[("NO_COLOR", "1")], true, false);
+    assert!(text.contains("building domain 'g'"), "{text:?}");
+    assert!(!text.contains("\x1b[3"), "no colours: {text:?}");
+}
+
+#[test]
+fn nothing_is_drawn_where_it_cannot_be_taken_back() {
+    for (settings, on_terminal) in [(&[("TERM", "dumb")][..], true), (&[("TERM", "")], true), (&[], false)] {
+        let text = drawn(settings, on_terminal, true);
+        assert!(!text.contains("sending") && !text.contains('\x1b'), "{settings:?}: {text:?}");
+    }
 }

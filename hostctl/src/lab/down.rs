@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap_complete::engine::ArgValueCandidates;
 use proto::endpoints::HostHalt;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::json;
@@ -14,6 +15,7 @@ use super::process::Process;
 use super::qmp;
 use super::which::which;
 use crate::client::Client;
+use crate::complete;
 use crate::connect::{Line, Options};
 use crate::output::Output;
 
@@ -22,11 +24,13 @@ const ASK: Duration = Duration::from_millis(1500);
 /// How long QEMU may take to end when told so.
 const TELL: Duration = Duration::from_secs(3);
 
-/// End a lab: the machine is halted, its directory removed. Its logs stay readable with `lab log`.
+/// End a lab.
+///
+/// The machine is halted and its directory removed. Its logs stay readable with `lab log`.
 #[derive(clap::Args, Debug)]
 pub struct Down {
     /// The lab; otherwise that of HOSTCTL_CONNECT, or the only one.
-    #[arg(value_parser = LabName::parse)]
+    #[arg(value_parser = LabName::parse, add = ArgValueCandidates::new(complete::labs))]
     name: Option<LabName>,
     /// All labs that there are.
     #[arg(long, conflicts_with = "name")]

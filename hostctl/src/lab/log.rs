@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use clap_complete::engine::ArgValueCandidates;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
@@ -13,6 +14,7 @@ use super::dir::{LabDir, LabName};
 use super::down::those_up;
 use super::which::which;
 use crate::client::Signals;
+use crate::complete;
 use crate::connect::Options;
 use crate::log_lines::{LogLines, Text};
 use crate::output::Output;
@@ -22,7 +24,7 @@ use crate::output::Output;
 pub struct Log {
     /// The lab; also one that is down, whose logs are kept until the next of its name. Otherwise that of
     /// HOSTCTL_CONNECT, or the only one.
-    #[arg(value_parser = LabName::parse)]
+    #[arg(value_parser = LabName::parse, add = ArgValueCandidates::new(complete::labs))]
     name: Option<LabName>,
     /// Go on printing what comes, until the lab ends.
     #[arg(short, long)]

@@ -30,7 +30,7 @@ pub struct Run {
     #[command(flatten)]
     parts: Parts,
     /// The guest's configuration, and variables as for `xm create`: CONFIG [NAME=VALUE]...
-    #[arg(required = true, value_name = "CONFIG [NAME=VALUE]")]
+    #[arg(required = true, value_name = "CONFIG [NAME=VALUE]", value_hint = clap::ValueHint::AnyPath)]
     words: Vec<String>,
 }
 

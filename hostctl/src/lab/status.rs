@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use clap_complete::engine::ArgValueCandidates;
 use proto::endpoints::Hello;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use super::dir::{LabDir, LabName, Record};
 use super::down::those_up;
 use super::which::which;
 use crate::client::Client;
+use crate::complete;
 use crate::connect::{Line, Options};
 use crate::output::Output;
 
@@ -19,7 +21,7 @@ use crate::output::Output;
 #[derive(clap::Args, Debug)]
 pub struct Status {
     /// The lab; otherwise that of HOSTCTL_CONNECT, or the only one.
-    #[arg(value_parser = LabName::parse)]
+    #[arg(value_parser = LabName::parse, add = ArgValueCandidates::new(complete::labs))]
     name: Option<LabName>,
 }
 

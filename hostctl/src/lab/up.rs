@@ -53,7 +53,9 @@ pub struct Parts {
     kernel_args: Option<String>,
 }
 
-/// Start a lab: QEMU with Xen and a control domain. Returns when the control domain has answered.
+/// Start a lab: QEMU with Xen and a control domain.
+///
+/// Returns when the control domain has answered.
 #[derive(clap::Args, Debug)]
 pub struct Up {
     #[command(flatten)]

@@ -65,6 +65,9 @@ fn heading(list: &str) -> String {
     )
 }
 
+/// What `Domain` stands for, in manual pages.
+pub const NOTE: &str = "A domain is meant by its name, its id or its uuid. 'xm help' lists also the commands that are not in this release.";
+
 const FOOT: &str = "
 <Domain> can either be the Domain Name or Id.
 For more help on 'xm' see the xm(1) man page.

@@ -3,7 +3,7 @@
 
 mod store;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -56,6 +56,10 @@ pub struct World {
     pub greets: bool,
     pub console_text: Vec<u8>,
     pub shared_memory: Option<PathBuf>,
+    /// What is typed on consoles and sent as images is not taken: no credit for it is given.
+    pub is_deaf: bool,
+    /// So many bytes more in every answer to `dmesg`.
+    pub dmesg_padding: usize,
     /// Streams to the store that are open.
     pub stores: usize,
     /// Streams to the store are refused.
@@ -255,6 +259,8 @@ struct Machine {
     /// Uploads: bytes so far, or through memory.
     uploads: HashMap<Channel, Incoming>,
     answers: HashMap<RequestId, Vec<u8>>,
+    /// Answers that the link did not take yet.
+    unsent: VecDeque<Vec<u8>>,
     finishing: Option<RequestId>,
     stores: store::Stores,
 }
@@ -278,6 +284,7 @@ impl Machine {
             consoles: Vec::new(),
             uploads: HashMap::new(),
             answers: HashMap::new(),
+            unsent: VecDeque::new(),
             finishing: None,
             stores: store::Stores::new(),
         }
@@ -327,6 +334,7 @@ impl Machine {
         }
         let now = self.now();
         self.link.tick(now);
+        self.send();
         while let Some(event) = self.link.poll_event() {
             self.on_event(event);
         }
@@ -400,6 +408,9 @@ impl Machine {
                 self.link.stream_reset(channel);
             }
             Event::StreamData(channel, bytes) => {
+                if self.world.lock().unwrap().is_deaf {
+                    return;
+                }
                 self.link.stream_consumed(channel, bytes.len());
                 if let Some(incoming) = self.uploads.get_mut(&channel) {
                     match &mut incoming.memory {
@@ -446,7 +457,18 @@ impl Machine {
     fn reply(&mut self, id: RequestId, result: Result<Vec<u8>, Fault>) {
         let bytes = postcard::to_allocvec(&Response { id, result }).expect("encodable");
         self.answers.insert(id, bytes.clone());
-        let _ = self.link.send_message(bytes);
+        self.unsent.push_back(bytes);
+        self.send();
+    }
+
+    /// Sends what the link takes now.
+    fn send(&mut self) {
+        while let Some(bytes) = self.unsent.pop_front() {
+            if let Err(link::SendError::Full) = self.link.send_message(bytes.clone()) {
+                self.unsent.push_front(bytes);
+                return;
+            }
+        }
     }
 
     fn find(&self, name: &DomainRef) -> Result<DomainInfo, DomainError> {
@@ -603,7 +625,9 @@ impl Machine {
                 self.answer::<StoreOpenStream>(id, &Ok(()));
             }
             HostDmesg::PATH => {
-                self.answer::<HostDmesg>(id, &Ok(b"(XEN) one\n(XEN) two\x1b[31m".to_vec()));
+                let mut text = b"(XEN) one\n(XEN) two\x1b[31m".to_vec();
+                text.resize(text.len() + self.world.lock().unwrap().dmesg_padding, b'.');
+                self.answer::<HostDmesg>(id, &Ok(text));
             }
             _ => self.reply(id, Err(Fault::UnknownKey)),
         }
