@@ -2,6 +2,9 @@
 
 mod suite;
 
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -17,6 +20,11 @@ fn main() -> ExitCode {
         &[
             ("a create that is killed or interrupted leaves all of the domain or nothing", killed_creates),
             ("a line that is lost in the middle of a create leaves all of the domain or nothing", lost_line),
+            ("two images are taken in at once, and one whose sender pauses holds up no other", two_uploads),
+            (
+                "an upload that is killed or interrupted leaves nothing, and the next one works",
+                killed_uploads,
+            ),
             ("a broker that is killed is replaced by the next command", killed_broker),
             ("a machine that is killed fails its commands at once and says so", killed_machine),
         ],
@@ -45,6 +53,104 @@ fn killed_creates(machine: &Machine) -> Result<()> {
     let again = process::run(&mut machine.xm_command(&words), PATIENCE)?;
     again.ok().context("after the broken ones")?;
     machine.destroy("victim")
+}
+
+/// How large an image is that takes long enough to be caught in the middle, in MiB.
+const LARGE_MIB: usize = 32;
+
+/// An image that the machine has not seen yet, and that does not get smaller by packing.
+fn new_image(machine: &Machine, seed: u64, len: usize) -> Result<PathBuf> {
+    let mut state = seed;
+    let noise = std::iter::repeat_with(|| {
+        // Xorshift: never zero, never the same soon.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    let bytes: Vec<u8> = noise.take(len / 8).flatten().collect();
+    let path = std::env::temp_dir().join(format!("nanodom-{}-image-{seed}", machine.name()));
+    std::fs::write(&path, bytes)?;
+    Ok(path)
+}
+
+/// A create of a guest with this ramdisk, which has to be sent first.
+fn create_with(machine: &Machine, name: &str, ramdisk: &Path) -> Result<process::Running> {
+    let kernel = format!("kernel={}", artifacts::guest("idle")?.display());
+    let (name, ramdisk) = (format!("name={name}"), format!("ramdisk={}", ramdisk.display()));
+    machine.start_xm(&["create", "-q", "-p", "/dev/null", &name, &kernel, &ramdisk, "memory=64"])
+}
+
+/// How many bytes went through the shared memory in all: the producer's index of the left ring.
+fn sent_through_memory(machine: &Machine) -> Result<u32> {
+    let status = machine.status()?;
+    let path = status["shared_memory"].as_str().context("the lab has shared memory")?;
+    let mut indices = [0; 8];
+    File::open(path)?.read_exact(&mut indices)?;
+    Ok(u32::from_le_bytes([indices[4], indices[5], indices[6], indices[7]]))
+}
+
+/// Starts a create, and returns when its upload is in full swing.
+fn caught_uploading(machine: &Machine, name: &str, ramdisk: &Path) -> Result<process::Running> {
+    let before = sent_through_memory(machine)?;
+    let running = create_with(machine, name, ramdisk)?;
+    let deadline = Instant::now() + PATIENCE;
+    while sent_through_memory(machine)?.wrapping_sub(before) < 2 << 20 {
+        ensure!(Instant::now() < deadline, "the upload does not begin");
+    }
+    // Still now, whatever signal comes next.
+    running.signal(Signal::STOP)?;
+    let sent = sent_through_memory(machine)?.wrapping_sub(before) as usize;
+    ensure!(sent < LARGE_MIB << 20, "the upload was over before it could be caught");
+    Ok(running)
+}
+
+fn two_uploads(machine: &Machine) -> Result<()> {
+    let large = new_image(machine, 1, LARGE_MIB << 20)?;
+    let small = new_image(machine, 2, 100 << 10)?;
+    let first = caught_uploading(machine, "first", &large)?;
+    // The memory is taken: a small image takes the line, while the other does not move; a large one waits its turn.
+    create_with(machine, "second", &small)?.finish(PATIENCE)?.with_code(0)?;
+    let images = [new_image(machine, 3, 8 << 20)?, new_image(machine, 4, 8 << 20)?];
+    let both = [create_with(machine, "third", &images[0])?, create_with(machine, "fourth", &images[1])?];
+    first.signal(Signal::CONT)?;
+    first.finish(PATIENCE)?.with_code(0)?;
+    for one in both {
+        one.finish(PATIENCE)?.with_code(0)?;
+    }
+    for name in ["first", "second", "third", "fourth"] {
+        machine.destroy(name)?;
+    }
+    for path in [&large, &small, &images[0], &images[1]] {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+fn killed_uploads(machine: &Machine) -> Result<()> {
+    for (seed, signal) in [(5, Signal::KILL), (6, Signal::INT)] {
+        let large = new_image(machine, seed, LARGE_MIB << 20)?;
+        let before = (machine.unused_kib()?, images_kib(machine)?);
+        let running = caught_uploading(machine, "victim", &large)?;
+        running.signal(signal)?;
+        running.signal(Signal::CONT)?;
+        let done = running.finish(PATIENCE)?;
+        ensure!(done.code == if signal == Signal::KILL { None } else { Some(1) }, "{done:#}");
+        ensure!(machine.domains()?.is_empty(), "there is a domain");
+        // What had come is thrown away, and the memory is free for the next one.
+        let deadline = Instant::now() + PATIENCE;
+        while (machine.unused_kib()?, images_kib(machine)?) != before {
+            ensure!(Instant::now() < deadline, "half an image stays: {} KiB", images_kib(machine)?);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let sent = sent_through_memory(machine)?;
+        create_with(machine, "victim", &large)?.finish(PATIENCE)?.with_code(0)?;
+        let sent = sent_through_memory(machine)?.wrapping_sub(sent) as usize;
+        ensure!(sent >= LARGE_MIB << 20, "{sent} bytes went through the memory");
+        machine.destroy("victim")?;
+        std::fs::remove_file(&large)?;
+    }
+    Ok(())
 }
 
 fn killed_broker(machine: &Machine) -> Result<()> {
@@ -116,7 +222,7 @@ fn brokers(machine: &Machine) -> Result<Vec<Pid>> {
 
 fn killed_machine(machine: &Machine) -> Result<()> {
     // A machine of its own: the shared one must live.
-    let victim = Machine::boot(Boot::PLAIN)?;
+    let victim = Machine::boot(Boot::PLAIN.asked_for()?)?;
     ensure!(victim.name() != machine.name(), "two machines");
     victim.create("obey", &artifacts::guest("obey")?, &["memory=4"])?;
     let mut console = victim.console("obey")?;
@@ -131,4 +237,11 @@ fn killed_machine(machine: &Machine) -> Result<()> {
     let status = process::run(&mut victim.hostctl(&["lab", "status", victim.name()]), PATIENCE)?;
     ensure!(status.stdout.contains("signal 9") || status.stdout.contains("killed"), "{status:#}");
     Ok(())
+}
+
+/// What the images that the machine keeps take.
+fn images_kib(machine: &Machine) -> Result<u64> {
+    let text = process::run(&mut machine.hostctl(&["usage", "--json"]), PATIENCE)?.ok()?;
+    let usage: serde_json::Value = serde_json::from_str(&text)?;
+    Ok(usage["images"].as_u64().context("the images' size")?.div_ceil(1024))
 }
