@@ -69,7 +69,8 @@ async fn hello(system: &'static System, (): ()) -> Greeting {
     Greeting {
         version: env!("CARGO_PKG_VERSION").into(),
         boot_id: system.boot_id.get(),
-        xen: format!("{}.{}", abi.major, abi.minor),
+        // Xen refuses this to nobody; what matters of the version was probed at boot.
+        xen: format!("{}.{}{}", abi.major, abi.minor, system.xen.extra_version().unwrap_or_default()),
         uptime_ms: (system.clock.now_ns() - system.booted_ns) / 1_000_000,
         paths: ALL.iter().map(|(path, _)| String::from(*path)).collect(),
     }
