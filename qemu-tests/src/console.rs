@@ -26,7 +26,7 @@ impl Console {
         Ok(Self { running: Running::start(command)?, at: 0 })
     }
 
-    /// Waits until the guest says `text`, behind what was waited for before; returns all up to its end.
+    /// Waits until the guest says `text` (not empty), behind what was waited for before; returns all up to its end.
     ///
     /// # Errors
     /// It does not within the time, or the console ends first.

@@ -3,11 +3,14 @@
 mod suite;
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use qemu_tests::machine::PATIENCE;
 use qemu_tests::{Boot, Machine, artifacts};
+
+/// How often the harmless guest is spoken to while the other one attacks.
+const ROUNDS: u32 = 30;
 
 fn main() -> ExitCode {
     let all: &[suite::Promise] = &[
@@ -26,13 +29,10 @@ fn attack(machine: &Machine, hostile: &str) -> Result<()> {
     console.wait_for("ready", PATIENCE)?;
     machine.create("hostile", &artifacts::guest(hostile)?, &["memory=4"])?;
 
-    let end = Instant::now() + Duration::from_secs(3);
-    let mut rounds = 0;
-    while Instant::now() < end {
-        console.type_line(&format!("echo round {rounds}"))?;
-        console.wait_for(&format!("round {rounds}"), PATIENCE).context("beside the hostile guest")?;
+    for round in 0..ROUNDS {
+        console.type_line(&format!("echo round {round}"))?;
+        console.wait_for(&format!("round {round}"), PATIENCE).context("beside the hostile guest")?;
         machine.domains().context("beside the hostile guest")?;
-        rounds += 1;
     }
     // Reading what it wrote, whatever that is, must end too.
     let mut reader = machine.console("hostile")?;
