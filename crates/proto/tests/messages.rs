@@ -56,7 +56,11 @@ fn a_cut_message_is_an_error_at_every_byte() {
     let bytes = postcard::to_allocvec(&request).expect("it encodes");
     assert_eq!(postcard::from_bytes(&bytes), Ok(request));
     for cut in 0..bytes.len() {
-        assert!(postcard::from_bytes::<CreateRequest>(&bytes[..cut]).is_err(), "{cut} of {} bytes", bytes.len());
+        assert!(
+            postcard::from_bytes::<CreateRequest>(&bytes[..cut]).is_err(),
+            "{cut} of {} bytes",
+            bytes.len()
+        );
     }
 }
 
