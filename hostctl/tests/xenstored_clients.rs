@@ -50,6 +50,20 @@ fn debians_tools_find_what_they_expect() {
 }
 
 #[test]
+fn xenstore_control_is_answered_and_the_log_goes_where_it_says() {
+    let server = Server::start();
+    let log = server.socket().with_file_name("log");
+    let control = |words: &[&str]| run(&server, Path::new("/usr/lib/xen-4.17/bin/xenstore-control"), words);
+    assert_eq!(control(&["logfile", log.to_str().unwrap()]), (Some(0), "OK\n".to_owned()));
+    assert_eq!(control(&["log", "on"]), (Some(0), "OK\n".to_owned()));
+    server.connect().ask(WRITE, 0, "/logged\0x").unwrap();
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("/logged"), "{text}");
+    let (code, printed) = control(&["no-such-command"]);
+    assert_ne!(code, Some(0), "{printed}");
+}
+
+#[test]
 fn a_tool_that_watches_hears_what_another_client_writes_and_its_death_changes_nothing() {
     use std::io::{BufRead, BufReader};
     let server = Server::start();

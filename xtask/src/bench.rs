@@ -4,6 +4,7 @@ mod ours;
 mod peer;
 mod report;
 mod stats;
+mod store;
 
 use anyhow::{Result, bail};
 
@@ -68,6 +69,9 @@ impl Plan {
 /// # Errors
 /// Something is missing, does not build or does not run.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
+    if let ["store", rest @ ..] = words {
+        return store::run(rest);
+    }
     let plan = Plan::parse(words)?;
     setup::ensure(Level::Bench)?;
     let mut rows = Row::all();

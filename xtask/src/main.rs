@@ -12,6 +12,7 @@ mod guests;
 mod paths;
 mod setup;
 mod sh;
+mod soak;
 mod test;
 
 use std::process::ExitCode;
@@ -29,9 +30,13 @@ Usage: cargo xtask COMMAND
                          --long: each fuzz target for a minute besides
   fuzz [TARGET] [--seconds N | FILE]
                          run a fuzz target, or all, for N seconds (60); or one with FILE's input
+  soak store [--seconds N]
+                         a hundred domains on this system's store, for 600 seconds
   demo                   a guest's console on a real Xen, end to end
   bench [--json] [--quick] [--runs N] [--only ours|peer] [--pvh]
                          this system and, beside it, a Linux domain 0 with xl; --pvh: also as a PVH domain 0
+  bench store [--json] [--quick] [--runs N] [--only ours]
+                         this system's store and, beside it, Debian's xenstored and oxenstored
 ";
 
 fn main() -> ExitCode {
@@ -51,6 +56,7 @@ fn run(words: &[&str]) -> Result<()> {
         ["build"] => build::run(),
         ["test", rest @ ..] => test::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),
+        ["soak", rest @ ..] => soak::run(rest),
         ["demo"] => demo::run(),
         ["bench", rest @ ..] => bench::run(rest),
         ["help" | "--help" | "-h"] | [] => {

@@ -5,6 +5,7 @@
 
 mod bells;
 mod client;
+mod host;
 mod server;
 pub(crate) mod socket;
 

@@ -20,6 +20,7 @@ use xenstore::Store;
 use super::CONTROL;
 use super::bells::{Bells, Token};
 use super::client::{Client, Next, Scratch};
+use super::host::ThisProcess;
 use super::socket::Socket;
 use crate::client::Signals;
 
@@ -74,6 +75,7 @@ impl<'a> Server<'a> {
             epoll::add(&epoll, fd, epoll::EventData::new_u64(SIGNALS), readable)?;
         }
         let mut store = Store::new(CONTROL);
+        store.set_host(Box::new(ThisProcess::default()));
         let mut next_token = LISTENERS;
         for (domid, socket) in sockets {
             store.introduce(*domid);

@@ -186,4 +186,14 @@ impl Talker {
             matches!(error.kind(), std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset)
         })
     }
+
+    /// The same, where events may have come before.
+    pub fn is_cut_off_after_events(&mut self) -> bool {
+        loop {
+            match self.client.recv() {
+                Ok(message) => assert_eq!(message.ty, EVENT),
+                Err(error) => return error.kind() != std::io::ErrorKind::WouldBlock,
+            }
+        }
+    }
 }
