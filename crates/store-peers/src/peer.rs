@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -25,6 +25,14 @@ impl PeerKind {
     pub const ALL: [PeerKind; 2] = [PeerKind::C, PeerKind::OCaml];
     /// The Debian package that has both.
     pub const PACKAGE: &str = "xen-utils-4.17";
+
+    /// One word for it, as programs take it.
+    pub fn word(self) -> &'static str {
+        match self {
+            PeerKind::C => "c",
+            PeerKind::OCaml => "ocaml",
+        }
+    }
 
     fn program(self) -> &'static Path {
         Path::new(match self {
@@ -138,6 +146,17 @@ impl Peer {
         self.process.id()
     }
 
+    /// How it ended, if it has. Waits a little, for one that is about to.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        for _ in 0..100 {
+            if let Ok(Some(status)) = self.process.try_wait() {
+                return Some(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        None
+    }
+
     /// The Xen that it sees.
     pub fn xen(&self) -> &Xen {
         &self.xen
@@ -160,14 +179,15 @@ fn end(process: &mut Child) {
 fn c_arguments(command: &mut Command, limits: Option<&Limits>) {
     command.arg("--no-fork");
     let Some(limits) = limits else { return };
-    command.args(["--entry-nb", &limits.nodes.to_string(), "--entry-size", &limits.node_size.to_string()]);
-    command.args([
-        "--watch-nb",
-        &limits.watches.to_string(),
-        "--transaction",
-        &limits.transactions.to_string(),
-    ]);
-    command.args(["--path-max", &limits.path_max.to_string()]);
+    let mut limit = |name: &str, value: u32| {
+        command.arg(name).arg(value.to_string());
+    };
+    limit("--entry-nb", limits.nodes);
+    limit("--entry-size", limits.node_size);
+    limit("--watch-nb", limits.watches);
+    // It lets through one more than it is told.
+    limit("--transaction", limits.transactions.saturating_sub(1));
+    limit("--path-max", limits.path_max);
     if limits.is_unhurried {
         command.args(["--timeout", "watch-event=0"]).env("XENLESS_CLOCK", "1000");
     }
@@ -190,7 +210,8 @@ fn ocaml_arguments(command: &mut Command, limits: Option<&Limits>, dir: &Path) -
         lines.push(format!("quota-maxentity = {}", limits.nodes));
         lines.push(format!("quota-maxsize = {}", limits.node_size));
         lines.push(format!("quota-maxwatch = {}", limits.watches));
-        lines.push(format!("quota-transaction = {}", limits.transactions));
+        // It, too, lets through one more.
+        lines.push(format!("quota-transaction = {}", limits.transactions.saturating_sub(1)));
         lines.push(format!("quota-path-max = {}", limits.path_max));
         if limits.is_unhurried {
             lines.push("conflict-burst-limit = 1000000000.0".into());

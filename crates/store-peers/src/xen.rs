@@ -1,5 +1,6 @@
 //! Xen as the server sees it: the host's side of what `preload/xenless.rs` describes.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use ring::layout::xenstore::{CONNECTION, ERROR, REQ, RSP};
 use ring::{Consumer, Producer, RingError, Shared};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 
 use crate::page::{PAGE, Page};
 
@@ -22,7 +25,7 @@ const VIRQ: u32 = 1;
 /// Where in the memory the domains' states are.
 const STATES: u64 = (PAGE as u64) << 16;
 /// How long a server may take for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether Xen has a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,43 @@ pub enum DomainState {
 #[derive(Debug)]
 pub struct Xen {
     memory: File,
-    bell: Rc<UnixStream>,
+    bell: Rc<Bell>,
+}
+
+/// All event channels of one server.
+#[derive(Debug)]
+struct Bell {
+    stream: UnixStream,
+    /// How often the server has been through with [`VIRQ`].
+    virqs_done: Cell<u64>,
+}
+
+impl Bell {
+    fn ring(&self, port: u32) -> io::Result<()> {
+        // What the server wrote for nobody is taken out first: a full socket would hold it up.
+        while self.take(RecvFlags::DONTWAIT)? {}
+        (&self.stream).write_all(&port.to_ne_bytes())
+    }
+
+    /// Waits for anything from the server.
+    fn wait(&self) -> io::Result<()> {
+        if self.take(RecvFlags::empty())? { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
+    }
+
+    /// Takes out words. False if there are none.
+    fn take(&self, flags: RecvFlags) -> io::Result<bool> {
+        // The server writes whole words, so whole words are read.
+        let mut words = [0; 1024];
+        let got = match recv(&self.stream, &mut words, flags) {
+            Ok((got, _)) if got > 0 => got,
+            Ok(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Err(Errno::AGAIN) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let virqs = words[..got].chunks_exact(4).filter(|word| **word == VIRQ.to_ne_bytes()).count();
+        self.virqs_done.set(self.virqs_done.get() + virqs as u64);
+        Ok(true)
+    }
 }
 
 /// Xen's files before the server has opened them.
@@ -71,6 +110,7 @@ impl Prepared {
                 Ok((bell, _)) => {
                     bell.set_nonblocking(false)?;
                     bell.set_read_timeout(Some(PATIENCE))?;
+                    let bell = Bell { stream: bell, virqs_done: Cell::new(0) };
                     return Ok(Xen { memory: self.memory, bell: Rc::new(bell) });
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -93,12 +133,17 @@ impl Xen {
         self.memory.write_all_at(&[state as u8], STATES + u64::from(domid))
     }
 
-    /// Raises the interrupt upon which the server looks which domains there are.
+    /// Raises the interrupt upon which the server looks which domains there are, and waits until it has.
     ///
     /// # Errors
     /// The server is gone.
     pub fn tell_of_domains(&self) -> io::Result<()> {
-        (&*self.bell).write_all(&VIRQ.to_ne_bytes())
+        let before = self.bell.virqs_done.get();
+        self.bell.ring(VIRQ)?;
+        while self.bell.virqs_done.get() == before {
+            self.bell.wait()?;
+        }
+        Ok(())
     }
 
     /// The domain's ring, empty. One at a time for each domain.
@@ -128,22 +173,10 @@ pub struct Ring {
     requests: Producer,
     replies: Consumer,
     port: u32,
-    bell: Rc<UnixStream>,
+    bell: Rc<Bell>,
 }
 
 impl Ring {
-    fn notify(&self) -> io::Result<()> {
-        (&*self.bell).write_all(&self.port.to_ne_bytes())
-    }
-
-    /// Waits for any of the server's notifications, for whichever domain: callers look at their rings before they wait.
-    fn wait(&self) -> io::Result<()> {
-        match (&*self.bell).read(&mut [0; 1024])? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
-        }
-    }
-
     /// What the server wrote into the ring's `error` field.
     pub fn error(&self) -> u32 {
         self.page.load_u32(ERROR)
@@ -160,10 +193,11 @@ impl Write for Ring {
         loop {
             let written = self.requests.write(&self.page, from).map_err(broken)?;
             if written > 0 || from.is_empty() {
-                self.notify()?;
+                self.bell.ring(self.port)?;
                 return Ok(written);
             }
-            self.wait()?;
+            // For whichever domain: callers look at their rings before they wait.
+            self.bell.wait()?;
         }
     }
 
@@ -180,12 +214,12 @@ impl Read for Ring {
             let got = self.replies.read(&self.page, into).map_err(broken)?;
             if was_full && got > 0 {
                 // Only then may the server be waiting for room.
-                self.notify()?;
+                self.bell.ring(self.port)?;
             }
             if got > 0 || into.is_empty() {
                 return Ok(got);
             }
-            self.wait()?;
+            self.bell.wait()?;
         }
     }
 }
