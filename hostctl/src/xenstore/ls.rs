@@ -1,9 +1,10 @@
 //! `ls`: a whole tree, laid out as `xenstore-ls` does.
 
 use clap::Args;
+use embassy_futures::join::join3;
 use serde_json::Value;
+use xenstore::Error;
 use xenstore::client::{Client, ClientError, Nodes};
-use xenstore::{Error, Perm};
 
 use super::perms::Permission;
 use super::{Stop, Work, value};
@@ -67,9 +68,19 @@ impl Ls {
         work.doing.now("list", top);
         let mut waiting = children(work.client, top, 0).await?;
         while let Some(node) = waiting.pop() {
-            work.doing.now("read", &node.path);
-            let value = unless_hidden(work.client.read(&node.path).await)?;
-            let permissions = if self.prefix { self.permissions(work, &node).await? } else { None };
+            work.doing.now("look at", &node.path);
+            // Side by side: over a serial line the way there and back is what takes time.
+            let (value, permissions, below) = join3(
+                work.client.read(&node.path),
+                self.permissions(work.client, &node),
+                children(work.client, &node.path, node.depth + 1),
+            )
+            .await;
+            let (value, permissions) = (unless_hidden(value)?, unless_hidden(permissions)?);
+            if self.prefix && permissions.is_none() {
+                work.out.complain(&format!("hostctl: the permissions of {} cannot be read", node.path));
+            }
+            let permissions = permissions.filter(|_| self.prefix);
             if work.out.is_json {
                 gathered.extend(value.map(|value| {
                     let mut object = value::to_json(&node.path, &value);
@@ -82,8 +93,7 @@ impl Ls {
                 let line = self.line(&node, value.as_deref(), permissions.as_deref(), width);
                 work.out.foreign(line.as_bytes())?;
             }
-            work.doing.now("list", &node.path);
-            match children(work.client, &node.path, node.depth + 1).await {
+            match below {
                 Ok(below) => waiting.extend(below),
                 // It is gone meanwhile.
                 Err(ClientError::Refused(Error::NotFound)) => {}
@@ -93,15 +103,10 @@ impl Ls {
         Ok(())
     }
 
-    async fn permissions(&self, work: &mut Work<'_>, node: &Node) -> Result<Option<Vec<String>>, Stop> {
-        work.doing.now("read the permissions of", &node.path);
-        let permissions = unless_hidden(work.client.perms(&node.path).await)?;
-        if permissions.is_none() {
-            work.out.complain(&format!("hostctl: the permissions of {} cannot be read", node.path));
-        }
-        let words =
-            |permissions: Vec<Perm>| permissions.iter().map(|perm| Permission(*perm).to_string()).collect();
-        Ok(permissions.map(words))
+    /// A node's permissions as words, if they are wanted.
+    async fn permissions(&self, client: &Client, node: &Node) -> Result<Vec<String>, ClientError> {
+        let permissions = if self.prefix { client.perms(&node.path).await? } else { Vec::new() };
+        Ok(permissions.into_iter().map(|perm| Permission(perm).to_string()).collect())
     }
 
     /// One node's line.
