@@ -40,6 +40,16 @@ impl WatchEvent {
     }
 }
 
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pushed {
+    Queued,
+    /// The same one waits already.
+    Waits,
+    /// There is no room: the watch owes it.
+    Full,
+}
+
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) party: Party,
@@ -88,19 +98,25 @@ impl Client {
         }
     }
 
-    /// Queues an event, unless the same one waits already. False: the queue is full, and the watch owes the event.
-    pub(crate) fn push(&mut self, watch: WatchId, path: &Arc<str>) -> bool {
-        if self.queue.iter().any(|(other, waits)| *other == watch && waits == path) {
-            return true;
-        }
+    /// Queues an event, unless the same one waits already; the watch has others there, or has not.
+    pub(crate) fn push(&mut self, watch: WatchId, path: &Arc<str>, has_others: bool) -> Pushed {
         let fits = self.queue.is_empty() || self.queue_bytes + path.len() <= QUEUE_BYTES;
-        let has_room = self.queue.len() < self.queue_max && fits;
-        if has_room {
-            self.queue_bytes += path.len();
-            self.queue.push_back((watch, path.clone()));
+        if self.queue.len() >= self.queue_max || !fits {
+            self.wake();
+            return Pushed::Full;
         }
+        if has_others && self.queue.iter().any(|(other, waits)| *other == watch && waits == path) {
+            return Pushed::Waits;
+        }
+        self.queue_bytes += path.len();
+        self.queue.push_back((watch, path.clone()));
         self.wake();
-        has_room
+        Pushed::Queued
+    }
+
+    /// The watches of the events that wait, as often as they have one.
+    pub(crate) fn queued(&self) -> impl Iterator<Item = WatchId> {
+        self.queue.iter().map(|(watch, _)| *watch)
     }
 
     pub(crate) fn pop(&mut self) -> Option<(WatchId, Arc<str>)> {

@@ -8,18 +8,19 @@ use core::mem;
 
 use xen_abi::DomId;
 
-use crate::connection::{ConnId, WatchEvent};
+use crate::connection::{ConnId, Pushed, WatchEvent};
 use crate::node::Node;
 use crate::ops::{Change, ChangeKind};
 use crate::path::{StorePath, names};
 use crate::perms::{Access, Perms};
 use crate::save::saved;
 use crate::store::Store;
-use crate::watch::{Watch, WatchId};
+use crate::watch::{TELLING, Watch, WatchId};
 use crate::wire::PAYLOAD_MAX;
 
-/// How many paths inside a removed subtree are told at once, so that in all usual cases nobody hears of the whole before the part.
-const TELL_AT_ONCE: usize = 256;
+/// How much work is spent at once on telling who watches inside a removed subtree, so that in all usual cases nobody hears of the
+/// whole before the part.
+const TELL_AT_ONCE: usize = 1024;
 
 /// A removed subtree, and which of the watches inside it have been told.
 #[derive(Debug)]
@@ -44,14 +45,15 @@ impl Store {
     /// The connection's next event, if one waits.
     pub fn next_event(&mut self, conn: ConnId) -> Option<WatchEvent> {
         while let Some((id, path)) = self.conns.get_mut(&conn)?.pop() {
-            if let Some(watch) = self.watches.get(id) {
+            if let Some(watch) = self.watches.get_mut(id) {
+                watch.queued = watch.queued.saturating_sub(1);
                 return Some(event(watch, &path));
             }
         }
         let owing = self.conns.get_mut(&conn)?.owing.pop_front()?;
         let watch = self.watches.get_mut(owing)?;
         watch.is_owed = false;
-        let path = Arc::from(watch.path.as_str());
+        let path = watch.path.shared().clone();
         Some(event(watch, &path))
     }
 
@@ -85,7 +87,6 @@ impl Store {
         }
         let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
         readers.extend(parent.map(|parent| parent.perms.clone()));
-        let shared: Arc<str> = path.as_str().into();
         // A guest may have many watches on one path; what it may know does not differ between them.
         let mut asked: Option<(ConnId, bool)> = None;
         for id in concerned {
@@ -96,7 +97,7 @@ impl Store {
             };
             asked = Some((conn, may_know));
             if may_know {
-                self.queue(id, &shared);
+                self.queue(id, path.shared());
             }
         }
     }
@@ -115,11 +116,11 @@ impl Store {
         }
     }
 
-    /// Tells the watches of up to `most` more paths inside a removed subtree. Returns how many paths and watches that were, about.
+    /// Tells some more watches inside a removed subtree: for about as much work as `most`. Returns how much it was.
     pub(crate) fn tell(&mut self, telling: &mut Telling, most: usize) -> usize {
         let Telling { path, top, after, before } = telling;
         let (ids, next) = self.watches.below(path, after.as_deref(), most);
-        let told = if next.is_some() { most } else { 1 } + ids.len();
+        let told = if next.is_some() { most } else { 1 + ids.len() * TELLING };
         *after = Some(next.unwrap_or_default());
         // Whoever came later knew that the subtree was not there.
         for id in ids.into_iter().filter(|id| id < before) {
@@ -133,7 +134,7 @@ impl Store {
             }
             let Some(node) = node else { continue };
             let readers = [node.perms.clone(), parent.perms.clone()];
-            let own = Arc::from(watch.path.as_str());
+            let own = watch.path.shared().clone();
             if self.may_know(id, &readers) {
                 self.queue(id, &own);
             }
@@ -171,11 +172,15 @@ impl Store {
 
     pub(crate) fn queue(&mut self, id: WatchId, path: &Arc<str>) {
         let Some(watch) = self.watches.get_mut(id) else { return };
-        if let Some(conn) = self.conns.get_mut(&watch.conn)
-            && !conn.push(id, path)
-            && !mem::replace(&mut watch.is_owed, true)
-        {
-            conn.owing.push_back(id);
+        let Some(conn) = self.conns.get_mut(&watch.conn) else { return };
+        match conn.push(id, path, watch.queued > 0) {
+            Pushed::Queued => watch.queued += 1,
+            Pushed::Waits => {}
+            Pushed::Full => {
+                if !mem::replace(&mut watch.is_owed, true) {
+                    conn.owing.push_back(id);
+                }
+            }
         }
     }
 }

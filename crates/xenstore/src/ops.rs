@@ -141,7 +141,7 @@ impl Desk<'_> {
         }
         self.check_charge(who, perms.owner(), nodes, memory as isize)?;
         let generation = self.next_generation();
-        let node = self.tree.create(path, &perms, generation);
+        let node = self.tree.create(path, depth, &perms, generation);
         if !value.is_empty() {
             node.set_value(value);
         }

@@ -1,6 +1,7 @@
 //! Legal paths. A [`StorePath`] in hand has been checked.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::Write as _;
 
 use xen_abi::DomId;
@@ -18,9 +19,10 @@ pub fn home(domid: DomId) -> String {
     path
 }
 
-/// An absolute path (`/`, `/a/b`) or the name of a special watch (`@releaseDomain`), known to be legal.
+/// An absolute path (`/`, `/a/b`) or the name of a special watch (`@releaseDomain`), known to be legal. A clone is the same
+/// text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StorePath(String);
+pub struct StorePath(Arc<str>);
 
 impl StorePath {
     /// Reads a path as domain `whose` wrote it: one without a leading `/` or `@` is in its home.
@@ -35,13 +37,14 @@ impl StorePath {
             return Err(Error::Invalid);
         }
         let text = core::str::from_utf8(raw).map_err(|_| Error::Invalid)?;
-        let whole = if text.starts_with(['/', '@']) {
-            String::from(text)
+        let whole: Arc<str> = if text.starts_with(['/', '@']) {
+            text.into()
         } else {
             let mut whole = home(whose);
+            whole.reserve_exact(text.len() + 1);
             whole.push('/');
             whole.push_str(text);
-            whole
+            whole.into()
         };
         if whole.len() > ABSOLUTE_MAX || without_home(&whole).len() > relative_max {
             return Err(Error::Invalid);
@@ -70,6 +73,11 @@ impl StorePath {
         &self.0
     }
 
+    /// The path as text, shared.
+    pub(crate) fn shared(&self) -> &Arc<str> {
+        &self.0
+    }
+
     /// Whether it names a special watch and no node of the tree.
     pub fn is_special(&self) -> bool {
         self.0.starts_with('@')
@@ -77,12 +85,20 @@ impl StorePath {
 
     /// Whether it is `/`.
     pub fn is_root(&self) -> bool {
-        self.0 == "/"
+        &*self.0 == "/"
     }
 
     /// The names from the root down. None for `/`.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         names(&self.0)
+    }
+
+    /// The path of its first `depth` names, of which there are more.
+    pub(crate) fn first(&self, depth: usize) -> Self {
+        let mut ends = self.0.match_indices('/').map(|(at, _)| at);
+        // The slash before the next name ends them; `/` itself has none to lose.
+        let end = ends.nth(depth).unwrap_or(self.0.len()).max(1);
+        StorePath(self.0[..end].into())
     }
 
     /// The directory that it is in, and its own name. None for `/` and special names.

@@ -368,7 +368,12 @@ impl Store {
         }
     }
 
-    fn restored(self) -> Result<Self, RestoreError> {
+    fn restored(mut self) -> Result<Self, RestoreError> {
+        for id in self.conns.values().flat_map(Client::queued) {
+            if let Some(watch) = self.watches.get_mut(id) {
+                watch.queued += 1;
+            }
+        }
         let history = self.history();
         let is_sound = self.open.values().all(|(.., began)| *began <= history)
             && self.open.keys().all(|at| *at < self.next_open)

@@ -5,7 +5,6 @@
 //! before; else the answer is `EAGAIN`. So transactions conflict only where they really do: two that make
 //! different nodes in the same directory, which upstream's C server sets against each other, both commit.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -22,7 +21,7 @@ use crate::perms::{Access, Caller};
 use crate::quota::Item;
 use crate::save::{RestoreError, saved};
 use crate::sweep::Sweep;
-use crate::tree::{Tree, is_same_subtree};
+use crate::tree::{Nearest, Tree, is_same_subtree};
 
 /// What keeping a changed path's copies costs, for each level of it.
 pub(crate) const LEVEL_COST: usize = 160;
@@ -59,7 +58,7 @@ pub(crate) struct Transaction {
     base: Tree,
     draft: Draft,
     steps: Vec<Step>,
-    touched: BTreeSet<Box<str>>,
+    touched: BTreeSet<StorePath>,
     /// What it costs its domain's memory quota at the moment.
     pub(crate) charged: usize,
     /// The store's count of released domains at its start.
@@ -73,7 +72,7 @@ saved!(Transaction { base, draft, steps, charged, releases, is_doomed }
 
 impl Transaction {
     fn restored(mut self) -> Result<Self, RestoreError> {
-        self.touched = self.steps.iter().map(|step| step.path().as_str().into()).collect();
+        self.touched = self.steps.iter().map(|step| step.path().clone()).collect();
         Ok(self)
     }
 
@@ -168,7 +167,8 @@ impl Transaction {
             return Err(error);
         }
         let changes = mem::take(&mut done.changes).into_iter();
-        done.changes = changes.filter_map(|change| as_seen_from(current, change, graves)).collect();
+        let seen = |change| as_seen_from(current, &done.tree, change, graves);
+        done.changes = changes.filter_map(seen).collect();
         Ok(done)
     }
 
@@ -187,16 +187,15 @@ impl Transaction {
         if self.is_doomed {
             return Err(Error::Again);
         }
-        let path = path.as_str();
         let is_new = !self.touched.contains(path);
         if is_new {
             domains.check(who, Item::TransactionNodes, self.touched.len() + 1)?;
         }
-        let cost = cost + STEP_COST + path.len() * 3;
+        let cost = cost + STEP_COST + path.as_str().len() * 3;
         domains.charge_memory(who.party, cost)?;
         self.charged += cost;
         if is_new {
-            self.touched.insert(path.into());
+            self.touched.insert(path.clone());
         }
         Ok(())
     }
@@ -253,10 +252,19 @@ fn is_as_before(op: &Op, then: Option<&Arc<Node>>, now: Option<&Arc<Node>>) -> b
 }
 
 /// The change as those see it who knew only `base`: what came and went inside the transaction never was.
-fn as_seen_from(base: &Tree, change: Change, graves: &mut Sweep) -> Option<Change> {
+fn as_seen_from(base: &Tree, now: &Tree, change: Change, graves: &mut Sweep) -> Option<Change> {
     let old = base.get(change.path.as_str());
     let kind = match change.kind {
-        ChangeKind::Written => ChangeKind::Written,
+        ChangeKind::Written => {
+            let Nearest { depth, is_whole, .. } = now.nearest(change.path.as_str());
+            if !is_whole && old.is_none() {
+                // Removed again; the directories that were made for it may have stayed.
+                let stayed = change.path.first(depth);
+                let is_new = base.get(stayed.as_str()).is_none();
+                return is_new.then_some(Change { path: stayed, kind: ChangeKind::Written, ..change });
+            }
+            ChangeKind::Written
+        }
         ChangeKind::Removed(top) => {
             graves.push(top);
             ChangeKind::Removed(old?.clone())

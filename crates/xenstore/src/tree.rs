@@ -66,18 +66,24 @@ impl Tree {
         Nearest { node, depth, is_whole: true }
     }
 
-    /// The node, to be changed. None if it does not exist; then nothing was copied.
+    /// The node, to be changed. Look whether it exists first: what is shared on the way to where it would be is copied even if it
+    /// does not.
     pub(crate) fn get_mut(&mut self, path: &str) -> Option<&mut Node> {
-        self.get(path)?;
         names(path).try_fold(Arc::make_mut(&mut self.root), |node, name| node.child_mut(name))
     }
 
-    /// Makes the path's missing nodes, empty and with `perms`, and returns the last one to be changed. `generation` is that of the
-    /// new nodes, and of the existing one which got a child.
-    pub(crate) fn create(&mut self, path: &StorePath, perms: &Perms, generation: u64) -> &mut Node {
+    /// Makes the path's nodes but the first `depth`, which exist, empty and with `perms`, and returns the last one to be changed.
+    /// `generation` is that of the new nodes, and of the existing one which got a child.
+    pub(crate) fn create(
+        &mut self,
+        path: &StorePath,
+        depth: usize,
+        perms: &Perms,
+        generation: u64,
+    ) -> &mut Node {
         let mut node = Arc::make_mut(&mut self.root);
-        for name in path.names() {
-            if node.children().get(name.as_bytes()).is_none() {
+        for (level, name) in path.names().enumerate() {
+            if level >= depth {
                 node.insert(Node::new(name.as_bytes(), b"", perms.clone(), generation));
                 node.generation = generation;
             }
@@ -86,13 +92,13 @@ impl Tree {
         node
     }
 
-    /// Takes a subtree out. None for `/` and for what does not exist; then nothing was copied.
+    /// Takes a subtree out. None for `/`. Look whether it exists first, as for [`Self::get_mut`].
     pub(crate) fn remove(&mut self, path: &StorePath, generation: u64) -> Option<Arc<Node>> {
-        self.get(path.as_str())?;
         let (parent, name) = path.split_last()?;
         let parent = self.get_mut(parent)?;
+        let gone = parent.remove(name)?;
         parent.generation = generation;
-        parent.remove(name)
+        Some(gone)
     }
 
     /// Visits all nodes of a subtree, parents before children, without recursion.

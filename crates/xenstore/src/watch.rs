@@ -17,6 +17,9 @@ const WATCH_COST: usize = 256;
 /// What a watch's place in the index costs, for each level of its path.
 const LEVEL_COST: usize = 224;
 
+/// What telling a watch costs, where going on by one place costs 1.
+pub(crate) const TELLING: usize = 4;
+
 /// A watch, for as long as it is set; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WatchId(u64);
@@ -32,10 +35,12 @@ pub(crate) struct Watch {
     pub(crate) depth: Option<u32>,
     /// An event did not fit into the queue: one on the watch's own path is owed.
     pub(crate) is_owed: bool,
+    /// How many of its events wait in the queue.
+    pub(crate) queued: u32,
 }
 
 saved!(WatchId { 0 });
-saved!(Watch { conn, path, token, prefix_len, depth, is_owed });
+saved!(Watch { conn, path, token, prefix_len, depth, is_owed } else { queued: 0 });
 
 impl Watch {
     /// What the watch costs its domain's memory quota.
@@ -189,8 +194,8 @@ impl Watches {
         self.spot(path).is_some_and(|spot| !self.spots[spot].below.is_empty())
     }
 
-    /// Some of the watches strictly below `path`: those of the first `most` places that come after the place `after`. Returns them,
-    /// and the last of these places to go on from; None where there are no more.
+    /// Some of the watches strictly below `path`: those of the first places that come after the place `after`, for as much work as
+    /// `most`. Returns them, and the last of these places to go on from; None where there are no more.
     pub(crate) fn below(
         &self,
         path: &StorePath,
@@ -231,8 +236,8 @@ impl Watches {
             at.push_str(name);
             found.extend(&self.spots[*below].watches);
             stack.push((*below, 0, at.len()));
-            visited += 1;
-            if visited == most {
+            visited += 1 + self.spots[*below].watches.len() * TELLING;
+            if visited >= most {
                 return (found, Some(at));
             }
         }

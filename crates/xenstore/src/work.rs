@@ -28,14 +28,13 @@ use crate::tree::Tree;
 use crate::watch::WatchId;
 
 /// How much work is done with the request that causes it: what a guest's own nodes can make, counting and freeing.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = 2048;
 /// How much work a request does that finds work of others.
 const PIECE: usize = 64;
 /// How much work [`tend`] does before others get their turn.
 const TURN: usize = 1024;
 /// What the removal of a dead domain's node counts for, besides the work that it leaves.
 const REMOVAL: usize = 16;
-
 /// What is to be done.
 #[derive(Debug, Default)]
 pub(crate) struct Work {
@@ -62,8 +61,8 @@ impl Store {
         !is_idle || !self.domains.uncounted.is_empty() || !self.domains.dead.is_empty()
     }
 
-    /// Does up to about `budget` units of work, and returns whether there is more. A unit is one node to uncharge, to free or to look at,
-    /// or one watch: a fraction of a microsecond.
+    /// Does up to about `budget` units of work, and returns whether there is more. A unit is one node to uncharge, to free or to look at:
+    /// a fraction of a microsecond. A watch counts for a few.
     pub fn work(&mut self, budget: usize) -> bool {
         let mut left = budget;
         while left > 0 && self.has_work() {

@@ -372,3 +372,15 @@ fn the_model_knows_a_conflict_when_it_sees_one() {
         Step::End(1, true),
     ]);
 }
+
+/// Found by chance: the directories that a transaction made for something, and left behind, are told of.
+#[test]
+fn what_a_transaction_leaves_behind_is_told() {
+    run(vec![
+        Step::Watch(0, "/d".into()),
+        Step::Start(0),
+        Step::Ask(0, true, Ask::Write("/d/c/b".into(), String::new())),
+        Step::Ask(0, true, Ask::Rm("/d/c/b".into())),
+        Step::End(0, true),
+    ]);
+}

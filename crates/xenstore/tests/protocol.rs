@@ -1,22 +1,10 @@
-//! One table for each rule of the protocol: who, in which transaction, asks what, and what comes back.
+//! One table for each rule of the protocol about nodes: who, in which transaction, asks what, and what comes back.
 
 mod common;
 
-use common::{CONTROL, Reply, World, err, ok, value};
+use common::{CONTROL, Row, World, check, err, ok, value};
 use xen_abi::DomId;
 use xenstore::wire::MessageType as Type;
-
-/// A row: domain, transaction, type, payload, expected.
-type Row<'a> = (u16, u32, Type, &'a [u8], Reply);
-
-fn check(world: &mut World, rows: &[Row<'_>]) {
-    for (index, (domid, tx, ty, payload, expected)) in rows.iter().enumerate() {
-        let reply = world.ask(*domid, *tx, *ty, payload);
-        let asked = String::from_utf8_lossy(payload);
-        assert_eq!(&reply, expected, "row {index}: d{domid} tx {tx} {ty:?} {asked:?}");
-    }
-    world.check();
-}
 
 #[test]
 fn values_are_octets_and_parents_are_made() {
@@ -208,69 +196,68 @@ fn existence_is_told_to_those_who_may_know() {
     );
 }
 
+/// Permissions may name DOMID_ANY, where the writer was offered that.
 #[test]
-fn guests_may_not_do_what_is_the_control_domains() {
+fn everybody_can_be_named_in_permissions() {
     let mut world = World::new();
+    world.store.register(DomId(8));
     let rows: &[Row<'_>] = &[
-        (1, 0, Type::CONTROL, b"check\0", err("EACCES")),
-        (1, 0, Type::INTRODUCE, b"4\x001\x002\0", err("EACCES")),
-        (1, 0, Type::RELEASE, b"2\0", err("EACCES")),
-        (1, 0, Type::RESUME, b"1\0", err("EACCES")),
-        (1, 0, Type::SET_TARGET, b"1\x002\0", err("EACCES")),
-        (1, 0, Type::IS_DOMAIN_INTRODUCED, b"1\0", err("EACCES")),
-        (1, 0, Type::SET_FEATURE, b"1\x000\0", err("EACCES")),
-        (1, 0, Type::GET_FEATURE, b"1\0", err("EACCES")),
-        (1, 0, Type::GET_FEATURE, b"", value("15\0")),
-        (1, 0, Type::GET_QUOTA, b"nodes\0", err("EACCES")),
-        (1, 0, Type::SET_QUOTA, b"nodes\x000\0", err("EACCES")),
-    ];
-    check(&mut world, rows);
-}
-
-#[test]
-fn the_control_domain_manages_domains() {
-    let mut world = World::new();
-    world.store.register(DomId(9));
-    let rows: &[Row<'_>] = &[
-        (1, 0, Type::GET_DOMAIN_PATH, b"007\0", value("/local/domain/7\0")),
-        (CONTROL, 0, Type::IS_DOMAIN_INTRODUCED, b"1\0", value("T\0")),
-        (CONTROL, 0, Type::IS_DOMAIN_INTRODUCED, b"9\0", value("F\0")),
-        (CONTROL, 0, Type::IS_DOMAIN_INTRODUCED, b"32752\0", value("T\0")),
-        (CONTROL, 0, Type::RESUME, b"1\0", ok()),
-        (CONTROL, 0, Type::RESUME, b"9\0", err("ENOENT")),
-        (CONTROL, 0, Type::RELEASE, b"0\0", err("EINVAL")),
-        (CONTROL, 0, Type::GET_FEATURE, b"1\0", value("15\0")),
-        (CONTROL, 0, Type::SET_FEATURE, b"1\x002\0", err("EBUSY")),
-        (CONTROL, 0, Type::SET_FEATURE, b"9\x0099\0", err("EINVAL")),
-        (CONTROL, 0, Type::SET_FEATURE, b"9\x002\0", ok()),
-        (CONTROL, 0, Type::GET_FEATURE, b"9\0", value("2\0")),
-        (CONTROL, 0, Type::SET_TARGET, b"2\x009\0", err("ENOENT")),
+        (CONTROL, 0, Type::SET_FEATURE, b"8\x000\0", ok()),
         (1, 0, Type::WRITE, b"a\0x", ok()),
         (2, 0, Type::READ, b"/local/domain/1/a\0", err("EACCES")),
-        (CONTROL, 0, Type::SET_TARGET, b"2\x001\0", ok()),
+        (1, 0, Type::SET_PERMS, b"a\0n1\0n3\0r32757\0", ok()),
+        (1, 0, Type::GET_PERMS, b"a\0", value("n1\0n3\0r32757\0")),
         (2, 0, Type::READ, b"/local/domain/1/a\0", value("x")),
-        (CONTROL, 0, Type::RELEASE, b"1\0", ok()),
-        (CONTROL, 0, Type::RELEASE, b"1\0", err("ENOENT")),
-        (CONTROL, 0, Type::READ, b"/local/domain/1\0", err("ENOENT")),
-        (CONTROL, 0, Type::CONTROL, b"nonsense\0", err("EINVAL")),
+        (2, 0, Type::WRITE, b"/local/domain/1/a\0y", err("EACCES")),
+        (3, 0, Type::READ, b"/local/domain/1/a\0", err("EACCES")),
+        (2, 0, Type::SET_PERMS, b"/local/domain/1/a\0n2\0", err("EACCES")),
+    ];
+    check(&mut world, rows);
+    world.add_domain(8);
+    let rows: &[Row<'_>] = &[
+        (8, 0, Type::WRITE, b"a\0x", ok()),
+        (8, 0, Type::SET_PERMS, b"a\0n8\0r32757\0", ok()),
+        (8, 0, Type::GET_PERMS, b"a\0", value("n8\0")),
+        (2, 0, Type::READ, b"/local/domain/8/a\0", err("EACCES")),
+        (8, 0, Type::WATCH, b"a\0t\x001\0", err("EINVAL")),
+        (8, 0, Type::WATCH, b"a\0t\0", ok()),
+        (8, 0, Type::GET_FEATURE, b"", value("0\0")),
     ];
     check(&mut world, rows);
 }
 
 #[test]
-fn quotas_are_read_and_set_by_name() {
+fn paths_are_relative_to_the_callers_home() {
+    check(
+        &mut World::new(),
+        &[
+            (1, 0, Type::WRITE, b"a\0one", ok()),
+            (2, 0, Type::WRITE, b"a\0two", ok()),
+            (1, 0, Type::READ, b"a\0", value("one")),
+            (2, 0, Type::READ, b"a\0", value("two")),
+            (CONTROL, 0, Type::READ, b"/local/domain/2/a\0", value("two")),
+            (CONTROL, 0, Type::WRITE, b"a\0zero", ok()),
+            (CONTROL, 0, Type::READ, b"/local/domain/0/a\0", value("zero")),
+        ],
+    );
+}
+
+/// Which error wins where several would do.
+#[test]
+fn errors_have_an_order() {
     let mut world = World::new();
     let rows: &[Row<'_>] = &[
-        (CONTROL, 0, Type::GET_QUOTA, b"nodes\0", value("1000\0")),
-        (CONTROL, 0, Type::GET_QUOTA, b"1\0watches\0", value("128\0")),
-        (CONTROL, 0, Type::SET_QUOTA, b"1\0watches\x003\0", ok()),
-        (CONTROL, 0, Type::GET_QUOTA, b"1\0watches\0", value("3\0")),
-        (CONTROL, 0, Type::GET_QUOTA, b"2\0watches\0", value("128\0")),
-        (CONTROL, 0, Type::GET_QUOTA, b"nonsense\0", err("EINVAL")),
-        (CONTROL, 0, Type::GET_QUOTA, b"77\0nodes\0", err("ENOENT")),
-        (CONTROL, 0, Type::SET_QUOTA, b"nodes\0many\0", err("EINVAL")),
+        (1, 99, Type(77), b"", err("ENOSYS")),
+        (1, 99, Type::CONTROL, b"", err("EACCES")),
+        (1, 99, Type::READ, b"//", err("ENOENT")),
+        (1, 99, Type::TRANSACTION_END, b"X\0", err("ENOENT")),
+        (1, 0, Type::TRANSACTION_END, b"X\0", err("EINVAL")),
+        (1, 0, Type::TRANSACTION_END, b"T\0", err("ENOENT")),
+        (1, 0, Type::SET_PERMS, b"//\0n1\0n1\0n1\0n1\0n1\0n1\0", err("ENOSPC")),
+        (1, 0, Type::SET_PERMS, b"//\0x\0", err("EINVAL")),
+        (1, 0, Type::SET_PERMS, b"//\0n77\0", err("ENOENT")),
+        (1, 0, Type::SET_PERMS, b"none\0n77\0", err("ENOENT")),
+        (1, 0, Type::SET_PERMS, b"/local\0n2\0", err("EACCES")),
     ];
     check(&mut world, rows);
-    let names = world.ask(CONTROL, 0, Type::GET_QUOTA, b"").unwrap();
-    assert!(names.trim_end_matches('\0').split(' ').any(|name| name == "transaction-nodes"));
 }

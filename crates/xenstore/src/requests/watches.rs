@@ -1,6 +1,5 @@
 //! Requests that set and remove watches.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use ring::layout::xenstore::FEATURE_WATCHDEPTH;
@@ -51,8 +50,9 @@ impl Store {
         }
         let is_relative = !raw.starts_with(b"/") && !raw.starts_with(b"@");
         let prefix_len = if is_relative { home(who.party.domid).len() + 1 } else { 0 };
-        let watch = Watch { conn, path, token: token.into(), prefix_len, depth, is_owed: false };
-        let own: Arc<str> = watch.path.as_str().into();
+        let (token, is_owed, queued) = (token.into(), false, 0);
+        let watch = Watch { conn, path, token, prefix_len, depth, is_owed, queued };
+        let own = watch.path.shared().clone();
         self.domains.check_one_more(&who, Item::Watches)?;
         self.domains.charge_memory(who.party, watch.cost())?;
         if let Some(domain) = self.domains.get_mut(who.party.domid) {

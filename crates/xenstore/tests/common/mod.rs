@@ -144,3 +144,16 @@ pub fn err(name: &str) -> Reply {
 pub fn value(text: &str) -> Reply {
     Ok(text.into())
 }
+
+/// A row: domain, transaction, type, payload, expected.
+pub type Row<'a> = (u16, u32, Type, &'a [u8], Reply);
+
+/// Asks each row, and compares.
+pub fn check(world: &mut World, rows: &[Row<'_>]) {
+    for (index, (domid, tx, ty, payload, expected)) in rows.iter().enumerate() {
+        let reply = world.ask(*domid, *tx, *ty, payload);
+        let asked = String::from_utf8_lossy(payload);
+        assert_eq!(&reply, expected, "row {index}: d{domid} tx {tx} {ty:?} {asked:?}");
+    }
+    world.check();
+}
