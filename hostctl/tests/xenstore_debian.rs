@@ -7,13 +7,29 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use store_peers::{Peer, PeerKind};
+
 /// A store of its own, and the programs that are tried on it.
 struct Store {
-    server: Child,
+    server: Server,
     socket: PathBuf,
 }
 
+/// Who serves it.
+enum Server {
+    Ours(Child),
+    Debians { _running: Peer },
+}
+
 impl Store {
+    /// One of Debian's servers.
+    fn of(kind: PeerKind) -> Store {
+        let peer = Peer::start(kind)
+            .unwrap_or_else(|error| panic!("{kind}: {error}; is {} installed?", PeerKind::PACKAGE));
+        let socket = peer.socket().to_owned();
+        Store { server: Server::Debians { _running: peer }, socket }
+    }
+
     fn start(socket: PathBuf) -> Store {
         let mut server = Command::new(env!("CARGO_BIN_EXE_hostctl"))
             .args(["xenstored", "--socket"])
@@ -24,7 +40,7 @@ impl Store {
         let mut line = String::new();
         BufReader::new(server.stdout.take().expect("it is a pipe")).read_line(&mut line).expect("it speaks");
         assert!(line.starts_with("listening on "), "{line}");
-        Store { server, socket }
+        Store { server: Server::Ours(server), socket }
     }
 
     fn debian(&self, words: &[&str]) -> Command {
@@ -44,9 +60,11 @@ impl Store {
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // It keeps nothing, and the directory goes with the test.
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        if let Server::Ours(server) = &mut self.server {
+            // It keeps nothing, and the directory goes with the test.
+            let _ = server.kill();
+            let _ = server.wait();
+        }
     }
 }
 
@@ -57,7 +75,10 @@ fn run(mut command: Command) -> Output {
 /// Runs each line on one store with Debian's tools and on another with ours.
 fn side_by_side(lines: &[&[&str]]) {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let (one, other) = (Store::start(dir.path().join("one")), Store::start(dir.path().join("other")));
+    compare(&Store::start(dir.path().join("one")), &Store::start(dir.path().join("other")), lines);
+}
+
+fn compare(one: &Store, other: &Store, lines: &[&[&str]]) {
     for words in lines {
         let (theirs, ours) = (run(one.debian(words)), run(other.ours(words)));
         let shown = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
@@ -69,7 +90,7 @@ fn side_by_side(lines: &[&[&str]]) {
     }
     let all =
         |store: &Store| String::from_utf8(run(store.debian(&["ls", "-f", "-p"])).stdout).expect("it is text");
-    assert_eq!(all(&other), all(&one), "after all");
+    assert_eq!(all(other), all(one), "after all");
 }
 
 #[test]
@@ -206,4 +227,30 @@ fn watches_tell_alike() {
     let ours = told(&other, other.ours(&["watch", "-n", "5", "/w", "/v"]));
     assert_eq!(ours, theirs);
     assert_eq!(ours.1.lines().count(), 5);
+}
+
+#[test]
+fn debians_servers_answer_both_alike() {
+    for kind in PeerKind::ALL {
+        let long = "x".repeat(120);
+        compare(
+            &Store::of(kind),
+            &Store::of(kind),
+            &[
+                &["write", "/d/a", r"one\n", "/d/b/c", &long, "/d/b/e", ""],
+                &["read", "-p", "/d/a", "/d/b/c"],
+                &["read", "/d/no"],
+                &["list", "-p", "/d", "/d/b"],
+                &["exists", "/d/a", "/d/no"],
+                &["chmod", "-r", "/d/b", "r0"],
+                &["chmod", "-u", "/d/b/e", "b0"],
+                &["ls", "-p", "/d"],
+                &["ls", "/no"],
+                &["watch", "-n", "2", "/d", "/d/a"],
+                &["rm", "-t", "/d/b/c"],
+                &["rm", "/d/a"],
+                &["ls", "-f", "-p", "/d"],
+            ],
+        );
+    }
 }
