@@ -1,4 +1,5 @@
-//! Random histories of several domains, transactions and watches against a naive model.
+//! Random histories of several domains that come and go, their transactions, watches and quotas, work that waits and restarts, against a
+//! naive model.
 //!
 //! The model is a map from paths to values and permissions, copied for every transaction, with no sharing and no cleverness. For commits it has the
 //! definition instead of an algorithm: when nothing else changed since the start, a commit succeeds; and whenever one
@@ -11,7 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{CONTROL, Reply, World, err, ok};
 use proptest::prelude::*;
 use xen_abi::DomId;
+use xenstore::Store;
 use xenstore::wire::MessageType as Type;
+
+/// Nodes that a guest may own, its home included.
+const NODES_MAX: usize = 12;
+/// From here on numbers stand for domains that are gone.
+const DEAD: u16 = 1000;
 
 /// Owner and default access first.
 type Perms = Vec<(u16, char)>;
@@ -51,7 +58,8 @@ impl Ask {
 }
 
 fn perm_text(perms: &Perms) -> String {
-    perms.iter().map(|(domid, letter)| format!("{letter}{domid}\0")).collect()
+    let alive = perms.iter().filter(|(domid, _)| *domid < DEAD);
+    alive.map(|(domid, letter)| format!("{letter}{domid}\0")).collect()
 }
 
 fn parent(path: &str) -> String {
@@ -91,6 +99,16 @@ fn see<'t>(tree: &'t Tree, who: u16, path: &str, needed: char) -> Result<&'t Nod
     }
 }
 
+/// Nodes of a domain outside its home.
+fn owned(tree: &Tree, who: u16) -> isize {
+    tree.values().filter(|node| node.perms[0].0 == who).count() as isize
+}
+
+/// The nodes that are missing for the path to exist.
+fn missing_count(tree: &Tree, path: &str) -> isize {
+    if tree.contains_key(path) { 0 } else { 1 + missing_count(tree, &parent(path)) }
+}
+
 fn create(tree: &mut Tree, who: u16, path: &str) {
     if tree.contains_key(path) {
         return;
@@ -104,8 +122,8 @@ fn create(tree: &mut Tree, who: u16, path: &str) {
     tree.insert(path.into(), Node { value: String::new(), perms });
 }
 
-/// What the request answers, and does.
-fn ask(tree: &mut Tree, who: u16, request: &Ask) -> Reply {
+/// What the request answers, and does. `elsewhere` nodes count besides those in the tree.
+fn ask(tree: &mut Tree, who: u16, request: &Ask, elsewhere: isize) -> Reply {
     match request {
         Ask::Read(path) => see(tree, who, path, 'r').map(|node| node.value.clone()),
         Ask::GetPerms(path) => see(tree, who, path, 'r').map(|node| perm_text(&node.perms)),
@@ -117,7 +135,13 @@ fn ask(tree: &mut Tree, who: u16, request: &Ask) -> Reply {
         Ask::Write(path, _) | Ask::Mkdir(path) => {
             match see(tree, who, path, 'w') {
                 Ok(_) => {}
-                Err(error) if error == "ENOENT" => create(tree, who, path),
+                Err(error) if error == "ENOENT" => {
+                    let wanted = owned(tree, who) + elsewhere + missing_count(tree, path);
+                    if who != CONTROL && wanted > NODES_MAX as isize {
+                        return err("ENOSPC");
+                    }
+                    create(tree, who, path);
+                }
                 Err(error) => return Err(error),
             }
             if let (Ask::Write(_, value), Some(node)) = (request, tree.get_mut(path)) {
@@ -152,6 +176,7 @@ fn ask(tree: &mut Tree, who: u16, request: &Ask) -> Reply {
 
 struct Transaction {
     id: u32,
+    base: Tree,
     tree: Tree,
     history: Vec<(Ask, Reply)>,
     /// The store's version at its start.
@@ -172,6 +197,11 @@ enum Step {
     End(u16, bool),
     Watch(u16, String),
     Unwatch(u16, String),
+    /// The domain goes, and another one with its number comes.
+    Replace(u16),
+    Work(usize),
+    /// The store is saved and restored.
+    Restart,
 }
 
 fn path() -> impl Strategy<Value = String> {
@@ -201,6 +231,9 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0u16..4, prop::bool::weighted(0.8)).prop_map(|(who, commit)| Step::End(who, commit)),
         1 => (0u16..4, path()).prop_map(|(who, path)| Step::Watch(who, path)),
         1 => (0u16..4, path()).prop_map(|(who, path)| Step::Unwatch(who, path)),
+        1 => (1u16..4).prop_map(Step::Replace),
+        1 => (0usize..500).prop_map(Step::Work),
+        1 => Just(Step::Restart),
     ]
 }
 
@@ -222,11 +255,12 @@ fn dump(world: &mut World) -> Tree {
     tree
 }
 
+/// The same of the model: the dead are not shown.
 fn below_d(tree: &Tree) -> Tree {
-    tree.iter()
-        .filter(|(path, _)| is_below(path, "/d"))
-        .map(|(path, node)| (path.clone(), node.clone()))
-        .collect()
+    let mut tree = tree.clone();
+    tree.retain(|path, _| is_below(path, "/d"));
+    tree.values_mut().for_each(|node| node.perms.retain(|(domid, _)| *domid < DEAD));
+    tree
 }
 
 /// Events are right if each watch whose tree changed in a way its owner may see got one, and nobody heard of what he may not know.
@@ -261,8 +295,42 @@ fn check_events(world: &mut World, model: &Model, before: &Tree) {
     }
 }
 
-fn run(steps: Vec<Step>) {
+/// A number in permissions means nobody any more.
+fn forget(tree: &mut Tree, domid: u16) {
+    let named = tree.values_mut().flat_map(|node| &mut node.perms).map(|(named, _)| named);
+    named.filter(|named| **named == domid).for_each(|named| *named = DEAD);
+}
+
+/// A domain is gone: what it owned with all below, its watches, and what it may elsewhere.
+fn bury(model: &mut Model, domid: u16) {
+    let theirs = |node: &Node| node.perms[0].0 == domid;
+    let tops: Vec<_> =
+        model.tree.iter().filter(|(_, node)| theirs(node)).map(|(path, _)| path.clone()).collect();
+    model.tree.retain(|path, _| !tops.iter().any(|top| is_below(path, top)));
+    forget(&mut model.tree, domid);
+    model.watches.retain(|(who, _)| *who != domid);
+    model.version += 1;
+}
+
+/// More to remove than anybody does at once.
+fn leave_work(world: &mut World) {
+    let fill = |store: &mut xenstore::Control<'_>| {
+        (0..2500).try_for_each(|n| store.write(&format!("/big/{}/{n}", n % 25), ""))?;
+        Ok(())
+    };
+    world.store.control(fill).unwrap();
+    world.rm(CONTROL, "/big").unwrap();
+    assert!(world.store.has_work());
+}
+
+fn run(steps: Vec<Step>, has_work: bool) {
     let mut world = World::new();
+    for domid in 1..4 {
+        world.store.quota_mut(Some(DomId(domid))).unwrap().nodes = NODES_MAX as u32;
+    }
+    if has_work {
+        leave_work(&mut world);
+    }
     world.mkdir(CONTROL, "/d").unwrap();
     world.set_perms(CONTROL, "/d", "b0").unwrap();
     let private = |perms: Perms| Node { value: String::new(), perms };
@@ -270,22 +338,25 @@ fn run(steps: Vec<Step>) {
         Tree::from([("/".to_owned(), private(vec![(0, 'n')])), ("/d".to_owned(), private(vec![(0, 'b')]))]);
     let mut model = Model { tree, transactions: BTreeMap::new(), watches: BTreeSet::new(), version: 0 };
     for step in steps {
-        let before = model.tree.clone();
+        let mut before = model.tree.clone();
         match step {
             Step::Ask(who, inside, request) => {
-                // The root of the game stays.
-                if matches!(&request, Ask::Rm(path) if path == "/d") {
-                    continue;
+                // The root of the game stays, whoever goes.
+                match &request {
+                    Ask::Rm(path) if path == "/d" => continue,
+                    Ask::SetPerms(path, perms) if path == "/d" && perms[0].0 != CONTROL => continue,
+                    _ => {}
                 }
                 let (ty, payload) = request.message();
                 match model.transactions.get_mut(&who).filter(|_| inside) {
                     Some(transaction) => {
-                        let expected = ask(&mut transaction.tree, who, &request);
+                        let elsewhere = 1 + owned(&model.tree, who) - owned(&transaction.base, who);
+                        let expected = ask(&mut transaction.tree, who, &request, elsewhere);
                         assert_eq!(world.ask(who, transaction.id, ty, &payload), expected, "{request:?}");
                         transaction.history.push((request, expected));
                     }
                     None => {
-                        let expected = ask(&mut model.tree, who, &request);
+                        let expected = ask(&mut model.tree, who, &request, 1);
                         assert_eq!(world.ask(who, 0, ty, &payload), expected, "d{who} {request:?}");
                         model.version += usize::from(model.tree != before || expected == ok());
                     }
@@ -293,8 +364,9 @@ fn run(steps: Vec<Step>) {
             }
             Step::Start(who) => {
                 if !model.transactions.contains_key(&who) {
-                    let (id, tree, version) = (world.start(who), model.tree.clone(), model.version);
-                    model.transactions.insert(who, Transaction { id, tree, history: Vec::new(), version });
+                    let (id, base, version) = (world.start(who), model.tree.clone(), model.version);
+                    let (tree, history) = (base.clone(), Vec::new());
+                    model.transactions.insert(who, Transaction { id, base, tree, history, version });
                 }
             }
             Step::End(who, commit) => {
@@ -305,7 +377,7 @@ fn run(steps: Vec<Step>) {
                 } else if reply == ok() {
                     let mut tree = model.tree.clone();
                     for (request, answer) in &transaction.history {
-                        assert_eq!(&ask(&mut tree, who, request), answer, "not serialisable: {request:?}");
+                        assert_eq!(&ask(&mut tree, who, request, 1), answer, "not serialisable: {request:?}");
                     }
                     model.tree = tree;
                     model.version += 1;
@@ -326,6 +398,23 @@ fn run(steps: Vec<Step>) {
                 let reply = world.ask(who, 0, Type::UNWATCH, format!("{path}\0{path}\0").as_bytes());
                 assert_eq!(reply, expected);
             }
+            Step::Replace(domid) => {
+                // What transactions saw of permissions has other words afterwards.
+                for (who, transaction) in std::mem::take(&mut model.transactions) {
+                    assert_eq!(world.end(who, transaction.id, false), ok());
+                }
+                world.store.release(DomId(domid));
+                while world.store.work(100) {}
+                world.add_domain(domid);
+                world.store.quota_mut(Some(DomId(domid))).unwrap().nodes = NODES_MAX as u32;
+                bury(&mut model, domid);
+                // That alone is no change to tell of.
+                forget(&mut before, domid);
+            }
+            Step::Work(budget) => {
+                world.store.work(budget);
+            }
+            Step::Restart => world.store = Store::restore(&world.store.save()).unwrap(),
         }
         check_events(&mut world, &model, &before);
     }
@@ -351,8 +440,11 @@ fn finish(mut world: World) {
 
 proptest! {
     #[test]
-    fn the_store_agrees_with_a_naive_model(steps in prop::collection::vec(step(), 1..120)) {
-        run(steps);
+    fn the_store_agrees_with_a_naive_model(
+        steps in prop::collection::vec(step(), 1..120),
+        has_work in prop::bool::weighted(0.1),
+    ) {
+        run(steps, has_work);
     }
 }
 
@@ -362,25 +454,31 @@ fn the_model_knows_a_conflict_when_it_sees_one() {
         Step::Ask(who, inside, Ask::Write(path.to_owned(), value.to_owned()))
     };
     let read = |who, inside, path: &str| Step::Ask(who, inside, Ask::Read(path.to_owned()));
-    run(vec![
-        Step::Watch(2, "/d".into()),
-        write(1, false, "/d/a", "x"),
-        Step::Start(1),
-        read(1, true, "/d/a"),
-        write(1, true, "/d/b", "y"),
-        write(0, false, "/d/a", "z"),
-        Step::End(1, true),
-    ]);
+    run(
+        vec![
+            Step::Watch(2, "/d".into()),
+            write(1, false, "/d/a", "x"),
+            Step::Start(1),
+            read(1, true, "/d/a"),
+            write(1, true, "/d/b", "y"),
+            write(0, false, "/d/a", "z"),
+            Step::End(1, true),
+        ],
+        false,
+    );
 }
 
 /// Found by chance: the directories that a transaction made for something, and left behind, are told of.
 #[test]
 fn what_a_transaction_leaves_behind_is_told() {
-    run(vec![
-        Step::Watch(0, "/d".into()),
-        Step::Start(0),
-        Step::Ask(0, true, Ask::Write("/d/c/b".into(), String::new())),
-        Step::Ask(0, true, Ask::Rm("/d/c/b".into())),
-        Step::End(0, true),
-    ]);
+    run(
+        vec![
+            Step::Watch(0, "/d".into()),
+            Step::Start(0),
+            Step::Ask(0, true, Ask::Write("/d/c/b".into(), String::new())),
+            Step::Ask(0, true, Ask::Rm("/d/c/b".into())),
+            Step::End(0, true),
+        ],
+        false,
+    );
 }
