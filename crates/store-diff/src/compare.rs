@@ -201,7 +201,11 @@ impl Pair {
         if ty == ty::TRANSACTION_END && is_over {
             self.transactions.remove(&(who, label));
         }
-        self.has_targets |= ty == ty::SET_TARGET && theirs.is_ok();
+        let is_target_set = ty == ty::SET_TARGET && theirs.is_ok();
+        if is_target_set && self.kind == PeerKind::OCaml && payload.ends_with(b"\x000\0") {
+            self.cut_short(rules::TARGETS_LEND_RIGHTS)?;
+        }
+        self.has_targets |= is_target_set;
         if ty == ty::RESET_WATCHES {
             self.transactions.retain(|(other, _), _| *other != who);
         }

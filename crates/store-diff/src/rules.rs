@@ -33,11 +33,15 @@ pub const TARGETS_KEEP_NOTHING: &str = "targets-keep-nothing";
 /// Requests without any payload: oxenstored answers them when the next one comes.
 pub const EMPTY_PAYLOAD: &str = "empty-payloads-are-answered";
 
+/// A domain that has the control domain as its target is the control domain: in oxenstored only.
+pub const TARGETS_LEND_RIGHTS: &str = "targets-lend-no-privilege";
+
 /// The rules that [`crate::compare`] applies by itself, since they are not about one answer.
 const OTHERS: &[(PeerKind, &str)] = &[
     (PeerKind::OCaml, WRONG_ID),
     (PeerKind::OCaml, EMPTY_PAYLOAD),
     (PeerKind::OCaml, NODES_OF_THE_GONE),
+    (PeerKind::OCaml, TARGETS_LEND_RIGHTS),
     (PeerKind::C, TARGETS_KEEP_NOTHING),
 ];
 

@@ -35,7 +35,7 @@ impl Client {
     /// From the socket.
     pub fn connect(socket: &Path) -> io::Result<Self> {
         let stream = UnixStream::connect(socket)?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
         Ok(Client { stream: Box::new(stream) })
     }
 

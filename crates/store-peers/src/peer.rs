@@ -184,8 +184,8 @@ fn c_arguments(command: &mut Command, limits: Option<&Limits>) {
     };
     limit("--entry-nb", limits.nodes);
     limit("--entry-size", limits.node_size);
-    limit("--watch-nb", limits.watches);
-    // It lets through one more than it is told.
+    // It lets through one more than it is told of these two.
+    limit("--watch-nb", limits.watches.saturating_sub(1));
     limit("--transaction", limits.transactions.saturating_sub(1));
     limit("--path-max", limits.path_max);
     if limits.is_unhurried {
@@ -209,8 +209,9 @@ fn ocaml_arguments(command: &mut Command, limits: Option<&Limits>, dir: &Path) -
     if let Some(limits) = limits {
         lines.push(format!("quota-maxentity = {}", limits.nodes));
         lines.push(format!("quota-maxsize = {}", limits.node_size));
-        lines.push(format!("quota-maxwatch = {}", limits.watches));
-        // It, too, lets through one more.
+
+        // It, too, lets through one more of these two.
+        lines.push(format!("quota-maxwatch = {}", limits.watches.saturating_sub(1)));
         lines.push(format!("quota-transaction = {}", limits.transactions.saturating_sub(1)));
         lines.push(format!("quota-path-max = {}", limits.path_max));
         if limits.is_unhurried {

@@ -25,7 +25,7 @@ const VIRQ: u32 = 1;
 /// Where in the memory the domains' states are.
 const STATES: u64 = (PAGE as u64) << 16;
 /// How long a server may take for anything.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Whether Xen has a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! What neither peer of Xen 4.17 does as we do.
 
-use super::{Rule, apart, events, same, strings};
-use crate::history::{Who, ty};
+use super::{Heard, Rule, apart, events, same, strings};
+use crate::history::{Step, Who, ty};
 use crate::report::Asked;
 use crate::server::LIMITS;
 
@@ -17,6 +17,12 @@ pub(super) const RULES: &[Rule] = &[
         heard.are_more_here()
             && ours != theirs
             && ours.difference(&theirs).all(|(path, _)| path.starts_with("@releaseDomain/"))
+    }),
+    events("what-a-commit-made-is-told", |heard| {
+        let is_commit = matches!(heard.step, Some(Step::Ask { ty: ty::TRANSACTION_END, .. }));
+        is_commit
+            && heard.our_kinds() != heard.their_kinds()
+            && (heard.are_more_here() || tells_of_directories(heard))
     }),
     same("long-paths-of-the-control-domain", |asked| asked.ours.is_err() && is_too_long_for_guests(asked)),
     apart("long-paths-of-the-control-domain", is_too_long_for_guests),
@@ -52,5 +58,18 @@ fn is_no_number(asked: &Asked) -> bool {
     let wanted = if asked.ty == ty::SET_TARGET { 2 } else { 1 };
     asked.is(&[ty::GET_DOMAIN_PATH, ty::IS_DOMAIN_INTRODUCED, ty::RELEASE, ty::RESUME, ty::SET_TARGET])
         && asked.our_word() == "EINVAL"
-        && !asked.payload.split(|byte| *byte == 0).take(wanted).all(is_number)
+        && !(asked.payload.iter().filter(|byte| **byte == 0).count() == wanted
+            && asked.payload.split(|byte| *byte == 0).take(wanted).all(is_number))
+}
+
+/// Whether what only we tell is of directories of what is told too, by anybody.
+fn tells_of_directories(heard: &Heard<'_>) -> bool {
+    let (ours, theirs) = (heard.our_kinds(), heard.their_kinds());
+    let mut only_here = ours.difference(&theirs).peekable();
+    only_here.peek().is_some()
+        && only_here.all(|(path, _)| {
+            let is_below =
+                |other: &str| other.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            ours.union(&theirs).any(|(other, _)| is_below(other))
+        })
 }

@@ -1,7 +1,7 @@
 //! Where the C xenstored is the one that differs.
 
 use super::{Rule, apart, events, gone, same};
-use crate::history::{Step, Who, ty};
+use crate::history::{Step, ty};
 use crate::report::Transaction;
 
 pub(super) const RULES: &[Rule] = &[
@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[
         !is_framed(asked.ty, &asked.payload) && asked.our_word() == "EINVAL" && asked.theirs.is_err()
     }),
     gone("special-permissions-are-the-control-domains", |step| match step {
-        Step::Ask { who: Who::Guest(_), ty: ty::SET_PERMS, payload, .. } => payload.starts_with(b"@"),
+        Step::Ask { ty: ty::SET_PERMS, payload, .. } => payload.starts_with(b"@"),
         _ => false,
     }),
     same("special-permissions-are-the-control-domains", |asked| {
@@ -34,7 +34,11 @@ pub(super) const RULES: &[Rule] = &[
     apart("snapshots", |asked| {
         asked.ty == ty::TRANSACTION_END
             && asked.transaction == Transaction::Overtaken
-            && asked.are("EAGAIN", "OK")
+            && (asked.are("EAGAIN", "OK") || asked.are("EAGAIN", "ENOMEM"))
+    }),
+    // There the limit is the first size that is refused.
+    apart("what-a-node-weighs", |asked| {
+        asked.is(&[ty::WRITE, ty::MKDIR, ty::SET_PERMS]) && asked.are("OK", "ENOSPC")
     }),
     events("each-watch-hears", |heard| {
         heard.ours.len() > heard.theirs.len() && heard.our_kinds() == heard.their_kinds()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Event, NODES_OF_THE_GONE, Rule, apart, events, same, strings};
+use super::{Event, Heard, NODES_OF_THE_GONE, Rule, apart, events, same, strings};
 use crate::history::{Step, Who, ty};
 use crate::report::Transaction;
 
@@ -13,7 +13,9 @@ pub(super) const RULES: &[Rule] = &[
     apart("other-conflicts", |asked| {
         asked.ty == ty::TRANSACTION_END
             && asked.transaction == Transaction::Overtaken
-            && (asked.are("EAGAIN", "OK") || asked.are("OK", "EAGAIN"))
+            && [("EAGAIN", "OK"), ("OK", "EAGAIN"), ("EAGAIN", "EINVAL")]
+                .iter()
+                .any(|(ours, theirs)| asked.are(ours, theirs))
     }),
     same("directory-part", |asked| asked.ty == ty::DIRECTORY_PART && asked.their_word() == "ENOSYS"),
     same("special-names-are-no-nodes", |asked| {
@@ -40,7 +42,10 @@ pub(super) const RULES: &[Rule] = &[
         };
         asked.ty == ty::GET_PERMS && ours[0] == theirs[0] && rest(ours).is_subset(&rest(theirs))
     }),
-    apart("creators-own", |asked| asked.ty == ty::SET_PERMS && asked.are("OK", "EACCES")),
+    apart("creators-own", |asked| {
+        let is_about_rights = asked.are("OK", "EACCES") || asked.are("EACCES", "OK");
+        matches!(asked.who, Who::Guest(_)) && asked.path().starts_with(b"/") && is_about_rights
+    }),
     // Who does not own a node there may not hear of it, either.
     events("creators-own", |heard| {
         let Who::Guest(domid) = heard.who else { return false };
@@ -60,6 +65,10 @@ pub(super) const RULES: &[Rule] = &[
     apart("what-a-node-weighs", |asked| asked.is(&[ty::WRITE, ty::MKDIR]) && asked.are("ENOSPC", "OK")),
     apart("the-control-domain-has-no-limits", |asked| {
         matches!(asked.who, Who::Control(_)) && (asked.are("OK", "E2BIG") || asked.are("OK", "EQUOTA"))
+    }),
+    // It takes all that is domain 0's away.
+    apart("domains-that-are-not-there", |asked| {
+        asked.ty == ty::RELEASE && asked.payload == b"0\0" && asked.our_word() == "EINVAL"
     }),
     same("domains-that-are-not-there", |asked| {
         asked.is(&[ty::RESUME, ty::RELEASE])
@@ -89,10 +98,20 @@ pub(super) const RULES: &[Rule] = &[
     }),
     events("no-events-of-what-was-not", |heard| {
         let (ours, theirs) = (heard.our_kinds(), heard.their_kinds());
-        heard.are_more_there() && theirs.difference(&ours).all(|event| is_below_removed(heard.step, event))
+        heard.are_more_there() && theirs.difference(&ours).all(|event| is_below_removed(heard, event))
     }),
     events("no-events-of-what-was-not", |heard| {
         matches!(heard.step, Some(Step::Ask { ty: ty::TRANSACTION_END, .. })) && heard.are_more_there()
+    }),
+    events("a-domain-shuts-down-once", |heard| {
+        let (ours, theirs) = (heard.our_kinds(), heard.their_kinds());
+        matches!(heard.step, Some(Step::ShutDown(_) | Step::Die(_)))
+            && heard.are_more_there()
+            && theirs.difference(&ours).all(|(path, _)| path == "@releaseDomain")
+    }),
+    events("the-root-is-a-node", |heard| {
+        let (ours, theirs) = (heard.our_kinds(), heard.their_kinds());
+        heard.are_more_here() && ours.difference(&theirs).all(|(path, _)| path == "/")
     }),
     events(NODES_OF_THE_GONE, |heard| {
         matches!(heard.step, Some(Step::Die(_) | Step::Release(_))) && heard.are_more_here()
@@ -100,9 +119,12 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whether the step removes a node and the event is below it.
-fn is_below_removed(step: Option<&Step>, event: &Event) -> bool {
-    let Some(Step::Ask { ty: ty::RM, payload, .. }) = step else { return false };
-    let path = String::from_utf8_lossy(payload);
-    let path = path.trim_end_matches('\0');
-    event.0.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'))
+fn is_below_removed(heard: &Heard<'_>, event: &Event) -> bool {
+    let Some(Step::Ask { who, ty: ty::RM, payload, .. }) = heard.step else { return false };
+    let absolute = |who: Who, path: &str| {
+        let domid = if let Who::Guest(domid) = who { domid } else { 0 };
+        if path.starts_with('/') { path.to_owned() } else { format!("/local/domain/{domid}/{path}") }
+    };
+    let removed = absolute(*who, String::from_utf8_lossy(payload).trim_end_matches('\0'));
+    absolute(heard.who, &event.0).strip_prefix(&removed).is_some_and(|rest| rest.starts_with('/'))
 }
