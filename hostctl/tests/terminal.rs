@@ -125,6 +125,29 @@ fn control_and_bracket_is_heard_behind_a_paste_that_the_guest_does_not_take() {
     assert_eq!(session.end(), 0);
 }
 
+#[test]
+fn a_pipe_longer_than_what_may_wait_arrives_whole_at_a_guest_that_says_nothing() {
+    let fake = Fake::start();
+    fake.world.lock().unwrap().is_mute = true;
+    let mut child = fake.spawn(&["xm", "console", "guest1"]);
+    let text: Vec<u8> = (0..1 << 20).map(|n| b'a' + (n / 7 % 26) as u8).collect();
+    let mut stdin = child.stdin.take().unwrap();
+    let typed = text.clone();
+    let typist = std::thread::spawn(move || stdin.write_all(&typed));
+    let start = Instant::now();
+    while fake.world.lock().unwrap().typed.len() < text.len() {
+        if start.elapsed() > Duration::from_secs(60) {
+            kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+            panic!("only {} of {} bytes arrived", fake.world.lock().unwrap().typed.len(), text.len());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(fake.world.lock().unwrap().typed == text);
+    typist.join().unwrap().unwrap();
+    fake.order(Order::End(proto::domain::Ended::Destroyed));
+    assert_eq!(fake::finish(child).code, 0);
+}
+
 /// What is drawn while an upload or a build goes on, and ends, under these settings.
 fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool) -> String {
     let fake = Fake::start();

@@ -50,6 +50,8 @@ pub enum Event {
     Reset(u16),
     /// The other descriptor that was waited for is readable.
     Extra,
+    /// Everything that was to be sent has been handed to the broker: there is room again.
+    Sent,
     /// The given time has come.
     Deadline,
 }
@@ -313,9 +315,11 @@ impl Client {
         self.send(&ToBroker::Reset { channel });
     }
 
-    /// Waits for whatever happens next: an answer, bytes of a stream, `extra` being readable, `until` having come.
+    /// Waits for whatever happens next: an answer, bytes of a stream, `extra` being readable, everything being sent, `until`
+    /// having come.
     ///
-    /// `extra` comes first: what a guest prints without end must not keep its user from being heard.
+    /// `extra` comes first: what a guest prints without end must not keep its user from being heard. Nor do words without
+    /// end keep themselves from being sent, or a signal from being heard.
     ///
     /// # Errors
     /// The line is lost, or a signal came.
@@ -324,12 +328,17 @@ impl Client {
         extra: Option<BorrowedFd<'_>>,
         until: Option<Instant>,
     ) -> Result<Event, CallError> {
+        let had_output = !self.out.is_empty();
         loop {
             if extra.is_some_and(is_readable) {
+                self.check_limits(None)?;
+                // A broker that is gone is found by the next wait, which hears its last words too.
+                let _ = self.try_write();
                 return Ok(Event::Extra);
             }
             let message = match self.waiting.pop_front() {
                 Some(message) => Some(message),
+                None if had_output && self.out.is_empty() => return Ok(Event::Sent),
                 None => self.receive(extra, until)?,
             };
             match message {

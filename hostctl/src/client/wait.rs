@@ -10,7 +10,7 @@ use super::{CallError, Client};
 use crate::broker::ipc::FromBroker;
 
 impl Client {
-    /// Sends what waits, and takes the next message; `None` when `extra` is readable or `until` has come.
+    /// Sends what waits, and takes the next message; `None` when all has been sent, `extra` is readable or `until` has come.
     ///
     /// Signals and limits are looked at for every message, so that a guest that prints without end holds up neither.
     pub(super) fn receive(
@@ -19,10 +19,7 @@ impl Client {
         until: Option<Instant>,
     ) -> Result<Option<FromBroker>, CallError> {
         loop {
-            let limit = self.check_time(until)?;
-            if let Some(signal) = self.signals.take() {
-                return Err(CallError::Interrupted(signal));
-            }
+            let limit = self.check_limits(until)?;
             // Waiting words first: a broker that ended has said why.
             if let Some(message) = self.next_message()? {
                 return match message {
@@ -58,8 +55,16 @@ impl Client {
         message.map_err(|error| self.broker_gone(&error.to_string()))
     }
 
-    /// How long may be slept; an error when a limit has passed.
-    pub(super) fn check_time(&self, until: Option<Instant>) -> Result<Option<Duration>, CallError> {
+    /// How long may be slept; an error when a limit has passed or a signal has come.
+    pub(super) fn check_limits(&self, until: Option<Instant>) -> Result<Option<Duration>, CallError> {
+        let limit = self.check_time(until)?;
+        match self.signals.take() {
+            Some(signal) => Err(CallError::Interrupted(signal)),
+            None => Ok(limit),
+        }
+    }
+
+    fn check_time(&self, until: Option<Instant>) -> Result<Option<Duration>, CallError> {
         let now = Instant::now();
         if let Some((deadline, seconds)) = self.deadline
             && now >= deadline

@@ -58,6 +58,8 @@ pub struct World {
     pub shared_memory: Option<PathBuf>,
     /// What is typed on consoles and sent as images is not taken: no credit for it is given.
     pub is_deaf: bool,
+    /// What is typed on consoles is not echoed.
+    pub is_mute: bool,
     /// So many bytes more in every answer to `dmesg`.
     pub dmesg_padding: usize,
     /// Streams to the store that are open.
@@ -424,9 +426,11 @@ impl Machine {
                     }
                     self.check_upload();
                 } else {
-                    self.world.lock().unwrap().typed.extend(&bytes);
-                    // A guest that echoes.
-                    let _ = self.link.stream_write(channel, &bytes);
+                    let mut world = self.world.lock().unwrap();
+                    world.typed.extend(&bytes);
+                    if !world.is_mute {
+                        let _ = self.link.stream_write(channel, &bytes);
+                    }
                 }
             }
             Event::StreamReset(channel) | Event::StreamEnd(channel) if self.consoles.contains(&channel) => {
