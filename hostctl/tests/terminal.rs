@@ -9,6 +9,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use fake::{Fake, Order, noise};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
@@ -148,8 +149,9 @@ fn a_pipe_longer_than_what_may_wait_arrives_whole_at_a_guest_that_says_nothing()
     assert_eq!(fake::finish(child).code, 0);
 }
 
-/// What is drawn while an upload or a build goes on, and ends, under these settings.
-fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool) -> String {
+/// What is drawn while an upload or a build goes on, and ends, under these settings. It ends when `awaited` is there, else
+/// long after it would be.
+fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool, awaited: Option<&str>) -> String {
     let fake = Fake::start();
     {
         let mut world = fake.world.lock().unwrap();
@@ -173,14 +175,17 @@ fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool) -> St
     }
     let mut child = command.spawn().unwrap();
     drop(command);
-    let awaited = if holds_upload { "image/begin" } else { "domain/create" };
-    fake.until("the work is under way", |world| world.paths.contains(&awaited));
-    // A bar is due after a second.
-    std::thread::sleep(Duration::from_millis(1600));
+    let call = if holds_upload { "image/begin" } else { "domain/create" };
+    fake.until("the work is under way", |world| world.paths.contains(&call));
+    let mut bytes = Vec::new();
+    match awaited {
+        Some(text) => read_until(&mut user, text, &mut bytes),
+        // A bar would be due after a second.
+        None => std::thread::sleep(Duration::from_millis(1600)),
+    }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     fake.order(Order::Release);
     assert_eq!(child.wait().unwrap().code(), Some(1));
-    let mut bytes = Vec::new();
     match child.stderr.take() {
         Some(mut stderr) => drop(stderr.read_to_end(&mut bytes).unwrap()),
         // The last writer is gone: reading ends with an error, not with an end.
@@ -189,25 +194,38 @@ fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool) -> St
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Reads what is drawn until this is among it.
+fn read_until(user: &mut File, text: &str, bytes: &mut Vec<u8>) {
+    let start = Instant::now();
+    let mut part = [0; 4096];
+    while !String::from_utf8_lossy(bytes).contains(text) {
+        assert!(start.elapsed() < Duration::from_secs(20), "{text:?} is never drawn");
+        let mut fds = [PollFd::new(&*user, PollFlags::IN)];
+        if poll(&mut fds, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap() > 0 {
+            let count = user.read(&mut part).unwrap();
+            bytes.extend(&part[..count]);
+        }
+    }
+}
+
 #[test]
 fn an_upload_of_over_a_second_shows_a_bar_and_clears_it() {
-    let text = drawn(&[], true, true);
-    assert!(text.contains("sending the ramdisk [") && text.contains(" of 1.0"), "{text:?}");
+    let text = drawn(&[], true, true, Some("sending the ramdisk ["));
+    assert!(text.contains(" of 1.0"), "{text:?}");
     assert!(text.contains("\r\x1b[2K"), "the line is cleared: {text:?}");
     assert!(!text.contains("\x1b[3") && !text.contains("\x1b[1m"), "no colours: {text:?}");
 }
 
 #[test]
 fn a_build_of_over_a_second_is_named() {
-    let text = drawn(&[("NO_COLOR", "1")], true, false);
-    assert!(text.contains("building domain 'g'"), "{text:?}");
+    let text = drawn(&[("NO_COLOR", "1")], true, false, Some("building domain 'g'"));
     assert!(!text.contains("\x1b[3"), "no colours: {text:?}");
 }
 
 #[test]
 fn nothing_is_drawn_where_it_cannot_be_taken_back() {
     for (settings, on_terminal) in [(&[("TERM", "dumb")][..], true), (&[("TERM", "")], true), (&[], false)] {
-        let text = drawn(settings, on_terminal, true);
+        let text = drawn(settings, on_terminal, true, None);
         assert!(!text.contains("sending") && !text.contains('\x1b'), "{settings:?}: {text:?}");
     }
 }
