@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Output, nr_unfinished};
 
 /// A line that is longer is cut into several objects.
 const LONGEST: usize = 64 << 10;
@@ -22,6 +22,7 @@ pub enum Text {
 #[derive(Debug)]
 pub struct LogLines {
     text: Text,
+    /// The last line, or for people the last character, as far as it has come.
     partial: Vec<u8>,
 }
 
@@ -38,7 +39,13 @@ impl LogLines {
     pub fn write(&mut self, bytes: &[u8], out: &mut Output) -> io::Result<()> {
         match (out.is_json, self.text) {
             (false, Text::Raw) => out.stdout.write_all(bytes)?,
-            (false, Text::Safe) => out.foreign(bytes)?,
+            (false, Text::Safe) => {
+                // What is safe is told of whole characters.
+                self.partial.extend_from_slice(bytes);
+                let whole = self.partial.len() - nr_unfinished(&self.partial);
+                out.foreign(&self.partial[..whole])?;
+                self.partial.drain(..whole);
+            }
             (true, _) => {
                 for part in bytes.split_inclusive(|byte| *byte == b'\n') {
                     self.partial.extend_from_slice(part);
@@ -51,7 +58,7 @@ impl LogLines {
         out.flush()
     }
 
-    /// Writes what is left of the last line.
+    /// Writes what is left of the last line or character.
     ///
     /// # Errors
     /// Whatever writing gives.
@@ -60,6 +67,9 @@ impl LogLines {
             return Ok(());
         }
         let line = std::mem::take(&mut self.partial);
+        if !out.is_json {
+            return out.foreign(&line);
+        }
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         out.json(&json!({ "line": String::from_utf8_lossy(line) }))
@@ -74,6 +84,7 @@ mod tests {
     fn written(text: Text, is_json: bool, pieces: &[&[u8]]) -> String {
         let (_, stdout, _) = captured(|out| {
             out.is_json = is_json;
+            out.is_terminal = true;
             let mut lines = LogLines::new(text);
             for piece in pieces {
                 lines.write(piece, out).unwrap();
@@ -101,5 +112,11 @@ mod tests {
     #[test]
     fn for_people_the_bytes_are_as_they_came() {
         assert_eq!(written(Text::Raw, false, &[b"a\x1b", b"b\n"]), "a\x1bb\n");
+    }
+
+    #[test]
+    fn on_a_terminal_no_escape_slips_through_between_two_pieces_and_no_letter_breaks() {
+        assert_eq!(written(Text::Safe, false, &[b"a\xc2", b"\x9b31m\x1b"]), "aM-^[31m^[");
+        assert_eq!(written(Text::Safe, false, &[b"\xe2", b"\x80", b"\x93!"]), "\u{2013}!");
     }
 }

@@ -130,16 +130,39 @@ impl Output {
 }
 
 /// Makes control characters visible (`^[` for escape), all but newline, carriage return and tab.
+///
+/// Terminals have more of them above 0x7f: 0x9b is an escape with a bracket, as a byte to some and as a character of UTF-8 to
+/// others. They become `M-^[`, as `cat -v` writes them. Of what is no UTF-8 the other bytes stay as they are.
 pub fn visible(bytes: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
-    for &byte in bytes {
-        match byte {
-            b'\n' | b'\r' | b'\t' => out.push(byte),
-            0..=0x1f | 0x7f => out.extend([b'^', byte ^ 0x40]),
-            _ => out.push(byte),
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\n' | '\r' | '\t' => out.push(character as u8),
+                _ if character.is_control() => put_visible(character as u8, &mut out),
+                _ => out.extend(character.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
+        for &byte in chunk.invalid() {
+            if (0x80..=0x9f).contains(&byte) { put_visible(byte, &mut out) } else { out.push(byte) }
         }
     }
     out
+}
+
+/// Writes a control character, one of those below 0x80 or of the same behind it.
+fn put_visible(control: u8, out: &mut Vec<u8>) {
+    if control >= 0x80 {
+        out.extend(b"M-");
+    }
+    out.extend([b'^', control & 0x7f ^ 0x40]);
+}
+
+/// How many bytes at the end are the beginning of a character of UTF-8: more may follow.
+pub fn nr_unfinished(bytes: &[u8]) -> usize {
+    let tail = bytes.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let may_go_on = std::str::from_utf8(tail).is_err_and(|error| error.error_len().is_none());
+    if may_go_on { tail.len() } else { 0 }
 }
 
 /// Takes a sentence apart at its last semicolon that is not within parentheses.
@@ -204,6 +227,20 @@ mod tests {
     #[test]
     fn a_terminal_shows_escapes_instead_of_obeying_them() {
         assert_eq!(visible(b"a\x1b[31m\tb\r\n\x7f\x00"), b"a^[[31m\tb\r\n^?^@");
+        // The same escape of one byte, and as a character; letters of UTF-8 have such bytes too, and stay.
+        assert_eq!(visible(b"\x9b31m"), b"M-^[31m");
+        assert_eq!(visible("\u{9b}31m \u{df} \u{2013}".as_bytes()), "M-^[31m \u{df} \u{2013}".as_bytes());
+        assert_eq!(visible(b"\xc3\x9b\xc2"), b"\xc3\x9b\xc2");
+    }
+
+    #[test]
+    fn a_character_is_unfinished_until_its_last_byte() {
+        let text = "a\u{2013}".as_bytes();
+        assert_eq!([0, 1, 2, 3, 4].map(|len| nr_unfinished(&text[..len])), [0, 0, 1, 2, 0]);
+        // Whatever follows, this is no character.
+        assert_eq!(nr_unfinished(b"\xe2\x28"), 0);
+        assert_eq!(nr_unfinished(b"\xff"), 0);
+        assert_eq!(nr_unfinished(b"\xff\xe2"), 1);
     }
 
     #[test]
