@@ -67,7 +67,7 @@ pub(crate) fn fuzz(name: &str, seconds: u32) -> Result<()> {
     command
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-max_len={longest}"))
-        .args(["-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1"])
+        .args(["-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1"])
         .arg(format!("-artifact_prefix={}/", found.display()))
         .arg(kept)
         .args(committed(name))
