@@ -48,6 +48,7 @@ mod requests;
 mod ring_connection;
 mod save;
 mod serve;
+mod sessions;
 mod store;
 mod sweep;
 mod transaction;

@@ -5,17 +5,16 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
-use core::task::{Context, Poll};
 
 use ring::layout::xenstore::{FEATURE_DOMID_ANY, FEATURE_ERROR, FEATURE_RECONNECTION, FEATURE_WATCHDEPTH};
 use xen_abi::DomId;
 
-use crate::connection::{CONTROL_QUEUE_MAX, Client, ConnId, QUEUE_MAX, WatchEvent};
+use crate::connection::{Client, ConnId};
 use crate::domain::Domains;
 use crate::host::{Host, NoHost};
 use crate::ledger::Ledger;
 use crate::ops::{Change, Desk, Op};
-use crate::perms::{Caller, Party, Perms};
+use crate::perms::{Caller, Perms};
 use crate::save::{RestoreError, saved};
 use crate::transaction::LEVEL_COST;
 use crate::tree::Tree;
@@ -26,9 +25,6 @@ use crate::{Error, Limits, Quota, Usage};
 /// The features offered to guests.
 pub(crate) const FEATURES: u32 =
     FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH | FEATURE_DOMID_ANY;
-
-/// How many watches of a connection are dropped when it is closed; only the control domain may have more.
-const WATCHES_AT_ONCE: usize = 1024;
 
 /// The store as its tasks share it: borrowed for one request, never across an await.
 pub type SharedStore = RefCell<Store>;
@@ -52,7 +48,7 @@ pub struct Store {
     pub(crate) watches: Watches,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     pub(crate) special: Special,
-    next_conn: u64,
+    pub(crate) next_conn: u64,
     /// Open transactions, oldest first, with the history that had been when each began.
     open: BTreeMap<u64, (ConnId, u32, u64)>,
     next_open: u64,
@@ -201,101 +197,6 @@ impl Store {
     /// The features that the domain's ring is to offer.
     pub fn features(&self, domid: DomId) -> u32 {
         self.domains.get(domid).map_or(FEATURES, |domain| domain.features)
-    }
-
-    /// Opens a connection for an introduced domain. One that it had is closed.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`]: the domain was not introduced.
-    pub fn connect(&mut self, domid: DomId) -> Result<ConnId, Error> {
-        let party = self.domains.party(domid).filter(|_| self.is_introduced(domid)).ok_or(Error::NotFound)?;
-        if self.domains.is_control(domid) {
-            return Ok(self.open_connection(party, CONTROL_QUEUE_MAX));
-        }
-        let old = self.conns.iter().find(|(_, conn)| conn.party == party).map(|(id, _)| *id);
-        if let Some(old) = old {
-            self.disconnect(old);
-        }
-        Ok(self.open_connection(party, QUEUE_MAX))
-    }
-
-    /// Opens a connection with the control domain's rights. There may be any number of them.
-    pub fn connect_control(&mut self) -> ConnId {
-        let control = self.domains.control();
-        self.open_connection(control, CONTROL_QUEUE_MAX)
-    }
-
-    /// The open connections, oldest first, each with its domain.
-    pub fn connections(&self) -> impl Iterator<Item = (ConnId, DomId)> {
-        self.conns.iter().map(|(id, conn)| (*id, conn.party.domid))
-    }
-
-    /// Drops a connection's watches, transactions and events, and keeps the connection.
-    pub fn reset(&mut self, conn: ConnId) {
-        self.tidily(|store| {
-            store.end_transactions(conn);
-            let Some(client) = store.conns.get_mut(&conn) else { return };
-            client.clear_events();
-            let (party, watches) = (client.party, mem::take(&mut client.watches));
-            // At once, however many: nothing comes after the reply.
-            for id in watches {
-                store.drop_watch(party, id);
-            }
-        });
-    }
-
-    /// Closes a connection; whoever waits on it is woken and told.
-    pub fn disconnect(&mut self, conn: ConnId) {
-        self.tidily(|store| store.close(conn));
-    }
-
-    fn close(&mut self, conn: ConnId) {
-        self.end_transactions(conn);
-        let Some(mut client) = self.conns.remove(&conn) else { return };
-        client.wake();
-        // A guest's own at once: its next connection has room for as many.
-        let mut watches = client.watches.into_iter();
-        for id in watches.by_ref().take(WATCHES_AT_ONCE) {
-            self.drop_watch(client.party, id);
-        }
-        if watches.len() > 0 {
-            self.work.abandoned.push((client.party, watches.collect()));
-        }
-    }
-
-    fn end_transactions(&mut self, conn: ConnId) {
-        let ids = self.conns.get(&conn).map(|conn| conn.transactions.keys().copied().collect::<Vec<_>>());
-        for id in ids.into_iter().flatten() {
-            if let Some(transaction) = self.end_transaction(conn, id) {
-                transaction.bury(&mut self.work.graves);
-            }
-        }
-    }
-
-    /// The connection's next event; `Ready(None)` once it is closed. Only the last caller's task is woken.
-    pub fn poll_event(&mut self, conn: ConnId, cx: &mut Context<'_>) -> Poll<Option<WatchEvent>> {
-        if let Some(event) = self.next_event(conn) {
-            return Poll::Ready(Some(event));
-        }
-        self.poll_closed(conn, cx).map(|()| None)
-    }
-
-    /// Ready once the connection is closed. Only the last caller's task is woken, also by events.
-    pub fn poll_closed(&mut self, conn: ConnId, cx: &mut Context<'_>) -> Poll<()> {
-        match self.conns.get_mut(&conn) {
-            None => Poll::Ready(()),
-            Some(conn) => {
-                conn.set_waker(cx.waker());
-                Poll::Pending
-            }
-        }
-    }
-
-    fn open_connection(&mut self, party: Party, queue_max: usize) -> ConnId {
-        let id = ConnId(self.next_conn);
-        self.next_conn += 1;
-        self.conns.insert(id, Client::new(party, queue_max));
-        id
     }
 
     /// The connection's rights as they are now.

@@ -133,7 +133,7 @@ impl Told {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
     fn nobody_can_tell_that_the_store_was_saved_and_restored(steps in prop::collection::vec(step(), 1..120)) {
         let (mut plain, mut saved) = (Told::new(), Told::new());
