@@ -8,8 +8,8 @@ use anyhow::Result;
 use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE};
 use qemu_tests::{Boot, Machine, artifacts, ramdisk};
 
-/// With an IOMMU, Xen keeps page tables for what domain 0's devices may reach. When domain 0 grows by a cached image, they take
-/// one page more, once, in KiB.
+/// With an IOMMU a page is missing, once, after domain 0 has grown by a cached image (docs/accidents.md), in KiB. Presumably it
+/// is one of the tables of what domain 0's devices may reach.
 const IOMMU_KIB: u64 = 4;
 
 fn main() -> ExitCode {
