@@ -9,13 +9,13 @@
 //! * `port`: the number of domain 0's event channel, as text.
 //!
 //! Besides, oxenstored's socket, whose path is compiled in, is put at `$XENSTORED_PATH`; `setrlimit` may ask for more than
-//! there is; and the monotonic clock runs `$XENLESS_CLOCK` times as fast, so that the C xenstored's limit on writes a second does not
-//! slow down tests.
+//! there is; the server ends when its starter closes the connection to `evtchn`, or is killed; and the monotonic clock runs
+//! `$XENLESS_CLOCK` times as fast, so that the C xenstored's limit on writes a second does not slow down tests.
 //!
 //! Relies on: x86-64 Linux, where a variadic function called with integers and pointers finds them where any other does.
 
 use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -68,6 +68,16 @@ unsafe extern "C" {
     fn pread(fd: c_int, into: *mut c_void, len: usize, offset: c_long) -> isize;
     fn send(fd: c_int, from: *const c_void, len: usize, flags: c_int) -> isize;
     fn unlink(path: *const c_char) -> c_int;
+    fn poll(fds: *mut PollFd, count: c_ulong, timeout_ms: c_int) -> c_int;
+    fn _exit(status: c_int) -> !;
+}
+
+/// C: `struct pollfd`.
+#[repr(C)]
+struct PollFd {
+    fd: c_int,
+    events: i16,
+    revents: i16,
 }
 
 fn fail(errno: c_int) -> c_int {
@@ -82,6 +92,19 @@ fn file(name: &str) -> PathBuf {
     PathBuf::from(dir).join(name)
 }
 
+/// Ends this process when whoever started it is gone, also where that was killed and could end nothing itself.
+fn end_with_the_other_end_of(stream: &UnixStream) {
+    let Ok(stream) = stream.try_clone() else { return };
+    std::thread::spawn(move || {
+        // No event is asked for: only a hang-up is told, and the server's own bytes stay where they are.
+        let mut hung_up = PollFd { fd: stream.as_raw_fd(), events: 0, revents: 0 };
+        // SAFETY: one entry, which outlives the call.
+        while unsafe { poll(&mut hung_up, 1, -1) } < 1 {}
+        // SAFETY: ends the process, handlers and all.
+        unsafe { _exit(0) }
+    });
+}
+
 /// Opens one of the stand-in's files, past the `open` below.
 fn open_file(name: &str, flags: c_int) -> c_int {
     let mut path = file(name).into_os_string().into_encoded_bytes();
@@ -94,7 +117,9 @@ fn open_file(name: &str, flags: c_int) -> c_int {
 fn open_xen(path: &[u8], flags: c_int) -> c_int {
     let is = |end: &[u8]| path.ends_with(end);
     if is(b"/evtchn") {
-        return UnixStream::connect(file("evtchn")).map_or_else(|_| fail(ENOENT), IntoRawFd::into_raw_fd);
+        let Ok(stream) = UnixStream::connect(file("evtchn")) else { return fail(ENOENT) };
+        end_with_the_other_end_of(&stream);
+        return stream.into_raw_fd();
     }
     if is(b"/gntdev") || is(b"/privcmd") || is(b"/xsd_kva") {
         return open_file("memory", O_RDWR | flags & O_CLOEXEC);

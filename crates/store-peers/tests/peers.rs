@@ -1,5 +1,9 @@
 //! Both servers run without Xen, and serve domain 0 on a socket and others on rings.
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use store_peers::{Client, DomainState, Message, Peer, PeerKind, RING_PORT};
 
 const READ: u32 = 2;
@@ -83,5 +87,44 @@ fn a_domain_that_dies_is_told_of() {
         peer.xen().set_state(5, DomainState::Gone).unwrap();
         peer.xen().tell_of_domains().unwrap();
         assert_eq!(control.recv().unwrap().payload, b"@releaseDomain\0token\0", "{kind}");
+    });
+}
+
+/// Says to the test below, started as a program of its own, that it is to start a server and to wait.
+const STARTER: &str = "STORE_PEERS_STARTER";
+
+#[test]
+fn a_server_does_not_outlive_a_starter_that_is_killed() {
+    if let Ok(word) = std::env::var(STARTER) {
+        let kind = PeerKind::ALL.into_iter().find(|kind| kind.word() == word).unwrap();
+        let peer = Peer::start(kind).unwrap();
+        eprintln!("server={}", peer.pid());
+        // The test kills this process; its pipe never says anything.
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        unreachable!("the starter is killed");
+    }
+    with_each(|kind, _| {
+        let mut starter = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_server_does_not_outlive_a_starter_that_is_killed", "--nocapture"])
+            .env(STARTER, kind.word())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(starter.stderr.take().unwrap());
+        let pid =
+            said.lines().find_map(|line| Some(line.unwrap().strip_prefix("server=")?.to_owned())).unwrap();
+        let is_running =
+            || std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        assert!(is_running(), "{kind}");
+
+        starter.kill().unwrap();
+        starter.wait().unwrap();
+        let patience = Instant::now() + Duration::from_secs(20);
+        while is_running() {
+            assert!(Instant::now() < patience, "{kind} goes on without its starter");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     });
 }
