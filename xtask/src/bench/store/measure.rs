@@ -23,6 +23,8 @@ const TRANSACTIONS: usize = 100;
 const WATCHES: usize = 10_000;
 /// The nodes of a large store.
 const NODES: usize = 100_000;
+/// What each of them holds: 32 bytes.
+const VALUE: &str = "0123456789abcdef0123456789abcdef";
 /// How many of them are made between two looks at the clock.
 const STRETCH: usize = 10_000;
 /// How long a reader goes on after the reply to `rm`, when the server may still be tidying up.
@@ -45,6 +47,12 @@ pub(super) fn requests(kind: Kind, server: &Server) -> Result<Vec<Measured>> {
         for _ in 0..SAMPLES {
             done.push(("read", cpu(server, &mut client, Type::READ, b"/bench/value\0", 1)?));
             done.push(("read-16", cpu(server, &mut client, Type::READ, b"/bench/value\0", IN_FLIGHT)?));
+        }
+        for _ in 0..TRANSACTIONS {
+            // A transaction's start, twenty writes and its end.
+            let start = Instant::now();
+            client.ask_all(Type::READ, std::iter::repeat_n(b"/bench/value\0", 22), 1)?;
+            done.push(("transaction-20", start.elapsed().as_secs_f64() * 1e6));
         }
         return Ok(done);
     }
@@ -124,7 +132,7 @@ pub(super) fn large_store(server: &Server) -> Result<Vec<Measured>> {
     let mut stretches = Vec::new();
     for first in (0..NODES).step_by(STRETCH) {
         let before = server.cpu_us()?;
-        client.ask_all(Type::WRITE, (first..first + STRETCH).map(|i| path(i) + "\0value"), IN_FLIGHT)?;
+        client.ask_all(Type::WRITE, (first..first + STRETCH).map(|i| path(i) + "\0" + VALUE), IN_FLIGHT)?;
         stretches.push((server.cpu_us()? - before) / STRETCH as f64);
     }
     let memory = server.memory_mib()? - empty;
