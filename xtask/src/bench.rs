@@ -73,7 +73,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         return store::run(rest);
     }
     let plan = Plan::parse(words)?;
-    setup::ensure(Level::Bench)?;
+    setup::ensure(Level::All)?;
     let mut rows = Row::all();
     if plan.ours {
         ours::measure(&build::all(build::HostProfile::Release)?, &plan, &mut rows)?;

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use crate::setup::{self, Level};
 use crate::{paths, sh};
 
 /// All targets, and the longest input of each in bytes.
@@ -105,9 +106,8 @@ fn build(name: &str) -> Result<PathBuf> {
     if !TARGETS.iter().any(|(target, _)| *target == name) {
         bail!("fuzz: no target `{name}`; there are: {}", TARGETS.map(|(target, _)| target).join(", "));
     }
-    if !sh::succeeds(std::process::Command::new("c++").arg("--version")) {
-        bail!("fuzz: libFuzzer is C++: apt-get install --no-install-recommends g++");
-    }
+    // libFuzzer is C++.
+    setup::ensure(Level::All)?;
     let target = made()?.join("target");
     let mut command = sh::cargo();
     command

@@ -22,8 +22,8 @@ pub(crate) enum Level {
     Lab,
     /// Running the tests: Xen 4.20 besides, Debian's xenstoreds and xenstore clients.
     Test,
-    /// The peer of the benchmark: Debian's Linux domain 0 with xl.
-    Bench,
+    /// The peer of the benchmark, Debian's Linux domain 0 with xl, and what fuzzing takes.
+    All,
 }
 
 /// Installs what `level` needs and is missing.
@@ -47,12 +47,12 @@ pub(crate) fn ensure(level: Level) -> Result<()> {
     bail!("{} thing(s) missing, as listed above", remedies.len());
 }
 
-/// The command itself: everything, the benchmark's peer too.
+/// The command itself: everything.
 ///
 /// # Errors
 /// As [`ensure`].
 pub(crate) fn run() -> Result<()> {
-    ensure(Level::Bench)?;
+    ensure(Level::All)?;
     println!("setup: nothing is missing");
     Ok(())
 }

@@ -31,7 +31,8 @@ const PACKAGES: &[Package] = &[
         level: Level::Test,
         is_there: || exists("/usr/lib/python3/dist-packages/pyxs"),
     },
-    Package { name: "strace", level: Level::Bench, is_there: || exists("/usr/bin/strace") },
+    Package { name: "g++", level: Level::All, is_there: || on_path("c++") },
+    Package { name: "strace", level: Level::All, is_there: || exists("/usr/bin/strace") },
 ];
 
 /// Installs what is missing; returns what a person has to do where that did not work.
