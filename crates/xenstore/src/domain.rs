@@ -45,6 +45,8 @@ pub(crate) struct Domains {
     pub(crate) dead: BTreeMap<Party, usize>,
     /// Bytes of all nodes that were ever removed and counted.
     pub(crate) removed: u64,
+    /// Bytes of all else that was ever given back.
+    refunded: u64,
     /// What domains may do together, and domains to come.
     pub(crate) limits: Limits,
     /// The most that any guest ever used.
@@ -54,7 +56,7 @@ pub(crate) struct Domains {
 }
 
 saved!(Domains { control, by_id, lives, uncounted, dead, removed, limits, peaks, features }
-    else { charged: 0 } then Domains::restored);
+    else { charged: 0, refunded: 0 } then Domains::restored);
 
 impl Domains {
     fn restored(mut self) -> Result<Self, RestoreError> {
@@ -76,6 +78,7 @@ impl Domains {
             uncounted: Sweep::default(),
             dead: BTreeMap::new(),
             removed: 0,
+            refunded: 0,
             limits,
             peaks: Peaks::default(),
             features,
@@ -266,8 +269,14 @@ impl Domains {
         Ok(())
     }
 
+    /// Bytes that were ever given back.
+    pub(crate) fn returned(&self) -> u64 {
+        self.removed + self.refunded
+    }
+
     /// Gives back what [`Self::charge_memory`] took.
     pub(crate) fn refund_memory(&mut self, party: Party, memory: usize) {
+        self.refunded += memory as u64;
         self.book_one(party, 0, -(memory as isize));
     }
 

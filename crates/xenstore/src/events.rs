@@ -22,6 +22,9 @@ use crate::wire::PAYLOAD_MAX;
 /// whole before the part.
 const TELL_AT_ONCE: usize = 1024;
 
+/// How many removed subtrees may wait to be told in full: each keeps its nodes, which nobody pays for any more.
+const TELLINGS_MAX: usize = 4;
+
 /// A removed subtree, and which of the watches inside it have been told.
 #[derive(Debug)]
 pub(crate) struct Telling {
@@ -110,7 +113,9 @@ impl Store {
         }
         let before = self.watches.next_id();
         let mut telling = Telling { path: path.clone(), top: top.clone(), after: None, before };
-        self.tell(&mut telling, TELL_AT_ONCE);
+        // All of it takes as long as there are watched places at most, and what those cost is in their owners' quotas.
+        let has_room = self.work.tellings.len() < TELLINGS_MAX;
+        self.tell(&mut telling, if has_room { TELL_AT_ONCE } else { usize::MAX });
         if !telling.is_over() {
             self.work.tellings.push(telling);
         }

@@ -29,8 +29,12 @@ use crate::watch::WatchId;
 
 /// How much work is done with the request that causes it: what a guest's own nodes can make, counting and freeing.
 const AT_ONCE: usize = 2048;
-/// How much work a request does that finds work of others.
+/// How much work a request does that finds work of others, besides its own.
 const PIECE: usize = 64;
+/// How many bytes that are given back make a unit of work: fewer than the smallest thing to be freed was charged for.
+const UNIT: u64 = 128;
+/// The most work that a request does.
+const MOST: usize = 4 * AT_ONCE;
 /// How much work [`tend`] does before others get their turn.
 const TURN: usize = 1024;
 /// What the removal of a dead domain's node counts for, besides the work that it leaves.
@@ -68,9 +72,10 @@ impl Store {
         while left > 0 && self.has_work() {
             let done = self.domains.count(left);
             left = left.saturating_sub(done);
+            // Before all that nobody's memory waits for: a request does as much as it gave back, and this must be where it goes.
+            left -= self.free(left);
             left = left.saturating_sub(self.tell_some(left));
             left = left.saturating_sub(self.drop_watches(left));
-            left -= self.free(left);
             left = left.saturating_sub(self.search(left));
         }
         self.keep_history_short();
@@ -90,11 +95,16 @@ impl Store {
     }
 
     /// Does something to the store, and the work that it leaves if that is little.
+    ///
+    /// What a domain is given back it may use at once, before the memory is free. So where work waits, each request does as much of it
+    /// as it leaves itself, and nobody makes it grow by making and removing without end.
     pub(crate) fn tidily<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
-        let had_work = self.has_work();
+        let (had_work, returned) = (self.has_work(), self.domains.returned());
         let done = change(self);
+        let own = usize::try_from((self.domains.returned() - returned) / UNIT).unwrap_or(MOST);
+        let piece = if had_work { (PIECE + own).min(MOST) } else { AT_ONCE };
         if self.has_work()
-            && self.work(if had_work { PIECE } else { AT_ONCE })
+            && self.work(piece)
             && let Some(waker) = self.work.waker.take()
         {
             waker.wake();

@@ -1,0 +1,66 @@
+//! Guests that make work on purpose, again and again: what waits stays small, whatever waits besides.
+
+mod common;
+
+use common::counting::{Counting, NOW, PEAK};
+use common::{World, ok};
+use xen_abi::DomId;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// The most memory that waiting work may take for what is made and removed.
+const MOST: usize = 2 << 20;
+/// The units of work that the host of the store does between two turns of a guest.
+const TURN: usize = 1024;
+
+/// Domain 1 makes and removes `path` in its home, `rounds` turns of eight requests; returns the most memory that this took.
+fn make_and_remove(world: &mut World, path: &str, rounds: usize) -> usize {
+    let (top, _) = path.split_once('/').unwrap();
+    let start = NOW.get();
+    PEAK.set(start);
+    for _ in 0..rounds {
+        for _ in 0..4 {
+            assert_eq!(world.write(1, path, ""), ok());
+            assert_eq!(world.rm(1, top), ok());
+        }
+        world.store.work(TURN);
+    }
+    PEAK.get().saturating_sub(start)
+}
+
+/// What a removal gives back is used for the next nodes at once; the old ones have to be freed as fast.
+#[test]
+fn removed_nodes_do_not_pile_up_while_other_work_waits() {
+    let mut world = World::new();
+    // A store so large that the search for a dead domain's nodes does not end with the request.
+    (4..=12).for_each(|domid| world.add_domain(domid));
+    for domid in 4..=12 {
+        (0..500).take_while(|n| world.write(domid, &format!("f/{}/{n}", n % 16), "").is_ok()).count();
+    }
+    assert_eq!(world.write(9, "z", ""), ok());
+    assert_eq!(world.set_perms(9, "z", "n9 b3"), ok());
+    assert_eq!(world.write(3, "/local/domain/9/z/mine", ""), ok());
+    world.store.release(DomId(3));
+    assert!(world.store.has_work());
+    let most = make_and_remove(&mut world, &format!("a{}", "/a".repeat(900)), 100);
+    assert!(most <= MOST, "{most}");
+    assert_eq!(world.list(9, "z"), Ok(String::new()), "the search came to its end meanwhile");
+    while world.store.work(TURN) {}
+    world.check();
+}
+
+/// Removed subtrees are kept until those are told who watch something inside.
+#[test]
+fn removals_with_many_watched_places_do_not_pile_up() {
+    let mut world = World::new();
+    (4..=9).for_each(|domid| world.add_domain(domid));
+    for domid in 4..=9 {
+        let path = format!("/local/domain/1/p/{domid}{}", "/a".repeat(990));
+        assert_eq!(world.watch(domid, &path, "t"), ok());
+    }
+    let most = make_and_remove(&mut world, &format!("p{}", "/b".repeat(900)), 100);
+    assert!(most <= MOST, "{most}");
+    while world.store.work(TURN) {}
+    world.check();
+}
