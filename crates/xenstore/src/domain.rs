@@ -219,6 +219,19 @@ impl Domains {
         Ok(())
     }
 
+    /// Passes if all may be charged what `ledger` says.
+    pub(crate) fn check_booking(&mut self, who: &Caller, ledger: &mut Ledger) -> Result<(), Error> {
+        let judge = |domains: &Self, ledger: &Ledger| {
+            let nothing = Ledger::default();
+            ledger.sums().try_for_each(|(party, nodes, memory)| domains.judge(party, &nothing, nodes, memory))
+        };
+        let verdict = judge(self, ledger);
+        if who.privileged || verdict.is_ok() || ledger.count(SETTLE_MAX) + self.count(SETTLE_MAX) == 0 {
+            return if who.privileged { Ok(()) } else { verdict };
+        }
+        judge(self, ledger)
+    }
+
     /// Books what was done.
     pub(crate) fn book(&mut self, ledger: Ledger) {
         for (party, nodes, memory) in ledger.sums() {

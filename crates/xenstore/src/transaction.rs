@@ -142,7 +142,7 @@ impl Transaction {
     /// Commits onto `current`: what is to take its place.
     ///
     /// # Errors
-    /// [`Error::Again`]: it conflicts with what happened since it began.
+    /// [`Error::Again`]: it conflicts with what happened since it began. [`Error::NoSpace`]: there is no room for it any more.
     pub(crate) fn commit(
         &mut self,
         who: &Caller,
@@ -161,6 +161,8 @@ impl Transaction {
         }
         let mut done = Draft::new(current);
         if self.base.is_same(current) {
+            // What it charges was looked at alone, and others of the domain's own may have come first.
+            domains.check_booking(who, &mut self.draft.ledger)?;
             mem::swap(&mut done, &mut self.draft);
         } else if let Err(error) = self.replay(&mut done, who, domains, generation) {
             done.bury(graves);

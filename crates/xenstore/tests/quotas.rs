@@ -124,3 +124,24 @@ fn paths_are_limited() {
     assert_eq!(world.write(CONTROL, &format!("/{}", "a".repeat(3071)), ""), ok());
     assert_eq!(world.write(CONTROL, &format!("/{}", "a".repeat(3072)), ""), err("EINVAL"));
 }
+
+/// A transaction's nodes are charged at its end. What the domain was given meanwhile counts then.
+#[test]
+fn a_commit_keeps_within_the_quota() {
+    let mut world = World::new();
+    let limit = world.store.quota_mut(Some(DomId(1))).unwrap().memory as usize;
+    let tx = world.start(1);
+    let deep = format!("a{}\0", "/a".repeat(600));
+    world.ask(1, tx, Type::MKDIR, deep.as_bytes()).unwrap();
+    let mut watches = 0;
+    while world.watch(1, &format!("w{watches}{}", "/a".repeat(20)), "t").is_ok() {
+        watches += 1;
+    }
+    assert!(watches > 0);
+    assert_eq!(world.end(1, tx, true), err("ENOSPC"));
+    let usage = world.store.usage(DomId(1)).unwrap();
+    assert!(usage.memory <= limit, "{usage:?}");
+    assert_eq!(usage.nodes, 1);
+    assert_eq!(usage.transactions, 0);
+    world.check();
+}
