@@ -169,8 +169,18 @@ impl Transaction {
             return Err(error);
         }
         let changes = mem::take(&mut done.changes).into_iter();
+        // What was removed several times inside was there once: its removal is told once, since telling walks over all watches inside.
+        let mut removed = BTreeSet::new();
+        let changes = changes.filter(|change| match &change.kind {
+            ChangeKind::Removed(top) if !removed.insert(change.path.clone()) => {
+                graves.push(top.clone());
+                false
+            }
+            _ => true,
+        });
+        let changes: Vec<Change> = changes.collect();
         let seen = |change| as_seen_from(current, &done.tree, change, graves);
-        done.changes = changes.filter_map(seen).collect();
+        done.changes = changes.into_iter().filter_map(seen).collect();
         Ok(done)
     }
 
@@ -277,4 +287,34 @@ fn as_seen_from(base: &Tree, now: &Tree, change: Change, graves: &mut Sweep) -> 
         },
     };
     Some(Change { path: change.path, kind, replaced: change.replaced })
+}
+
+#[cfg(test)]
+mod tests {
+    use xen_abi::DomId;
+
+    use super::*;
+    use crate::perms::Perms;
+    use crate::quota::Limits;
+
+    #[test]
+    fn what_is_removed_over_and_over_inside_is_told_once() {
+        let mut domains = Domains::new(DomId(0), Limits::small(), 0);
+        let who = domains.caller(domains.control());
+        let (mut tree, mut generation, mut graves) =
+            (Tree::new(Perms::private(domains.control())), 0, Sweep::default());
+        let path = |text: &str| StorePath::absolute(text).unwrap();
+        let mut setup = Transaction::new(&tree, 0);
+        setup.apply(&who, &mut domains, &mut generation, Op::Mkdir(path("/p/q"))).unwrap();
+        tree = setup.commit(&who, &mut domains, &mut generation, &tree, 0, &mut graves).unwrap().tree;
+        let mut transaction = Transaction::new(&tree, 0);
+        for _ in 0..100 {
+            for op in [Op::Remove(path("/p")), Op::Mkdir(path("/p/q"))] {
+                transaction.apply(&who, &mut domains, &mut generation, op).unwrap();
+            }
+        }
+        let done = transaction.commit(&who, &mut domains, &mut generation, &tree, 0, &mut graves).unwrap();
+        let is_removal = |change: &&Change| matches!(change.kind, ChangeKind::Removed(_));
+        assert_eq!(done.changes.iter().filter(is_removal).count(), 1);
+    }
 }
