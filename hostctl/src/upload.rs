@@ -224,6 +224,11 @@ fn refusal(path: &Path, kind: Kind, error: &ImageError) -> String {
             format!("of the {what} only {received} of {expected} bytes arrived; try again")
         }
         ImageError::NotBegun => format!("the control domain forgot the upload of the {what}; try again"),
+        ImageError::TooManyStreams { limit } => {
+            format!(
+                "{limit} consoles and transfers are open, and more are not possible; close one and try again"
+            )
+        }
         ImageError::ChannelInUse => "the stream's channel is in use at the control domain; try again".into(),
         ImageError::Xen(error) => format!("the {what} could not be stored: {}", xen_text(error)),
     }

@@ -160,6 +160,11 @@ pub enum ImageError {
     NotBegun,
     /// The offered channel carries a stream already, or is the RPC channel.
     ChannelInUse,
+    /// So many streams are open already.
+    TooManyStreams {
+        /// How many may be.
+        limit: u16,
+    },
     /// Xen refused.
     Xen(XenError),
 }

@@ -19,8 +19,8 @@ use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use hypercall::{Aperture, Door};
-use link::Channel;
 use link::line::Line;
+use link::{Channel, StreamError};
 use proto::error::ImageError;
 use proto::image::{ImageId, ImageOffer};
 use ring::Shared;
@@ -63,7 +63,10 @@ impl Uploads {
     ) -> Result<Option<Transfer<'t, 'x, M, S>>, ImageError> {
         let channel = Channel::new(offer.channel.0).ok_or(ImageError::ChannelInUse)?;
         let Some(incoming) = toolstack.begin_image(offer)? else { return Ok(None) };
-        let stream = line.open(channel).map_err(|_| ImageError::ChannelInUse)?;
+        let stream = line.open(channel).map_err(|error| match error {
+            StreamError::TooMany => ImageError::TooManyStreams { limit: line.most_streams() as u16 },
+            StreamError::InUse | StreamError::NotUp | StreamError::NotOpen => ImageError::ChannelInUse,
+        })?;
         // One upload at a time; later ones take the line.
         let turn = if offer.shared_memory { SharedTurn::take(&self.shared_busy) } else { None };
         let memory = turn.and_then(|turn| Some((turn, shared()?)));

@@ -279,7 +279,7 @@ fn what_cannot_begin_leaves_nothing() {
     assert!(!streams.is_empty());
     let begun =
         world.uploads.begin(world.stack, &world.desk.line, &offer(&small, 6), || Some(world.memory.clone()));
-    assert_eq!(begun.err(), Some(ImageError::ChannelInUse));
+    assert_eq!(begun.err(), Some(ImageError::TooManyStreams { limit: most }));
     world.assert_clean();
 }
 
