@@ -1,6 +1,8 @@
 //! The domains that the store knows: which life of each id, what it uses, what it may.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::mem;
 
 use ring::layout::xenstore::FEATURE_DOMID_ANY;
 use xen_abi::DomId;
@@ -12,6 +14,8 @@ use crate::quota::{Item, Limits, Peaks, Quota, Usage};
 use crate::save::{RestoreError, saved};
 use crate::sweep::Sweep;
 
+/// How many ages of counted nodes are told apart; what comes then counts as old as the oldest of the rest.
+const LATE_MAX: usize = 1024;
 /// How many removed nodes are counted at once for somebody whose quota is used up otherwise.
 const SETTLE_MAX: usize = 8192;
 
@@ -47,6 +51,8 @@ pub(crate) struct Domains {
     pub(crate) removed: u64,
     /// Bytes of all else that was ever given back.
     refunded: u64,
+    /// Removed nodes that were counted lately, but not when they were removed: generation and bytes.
+    late: Vec<(u64, usize)>,
     /// What domains may do together, and domains to come.
     pub(crate) limits: Limits,
     /// The most that any guest ever used.
@@ -56,7 +62,7 @@ pub(crate) struct Domains {
 }
 
 saved!(Domains { control, by_id, lives, uncounted, dead, removed, limits, peaks, features }
-    else { charged: 0, refunded: 0 } then Domains::restored);
+    else { charged: 0, refunded: 0, late: Vec::new() } then Domains::restored);
 
 impl Domains {
     fn restored(mut self) -> Result<Self, RestoreError> {
@@ -79,6 +85,7 @@ impl Domains {
             dead: BTreeMap::new(),
             removed: 0,
             refunded: 0,
+            late: Vec::new(),
             limits,
             peaks: Peaks::default(),
             features,
@@ -212,8 +219,11 @@ impl Domains {
         if memory > 0 {
             let wanted = domain.usage.memory.saturating_add_signed(more_memory + memory);
             check(wanted, domain.quota.memory)?;
-            if wanted > self.limits.share as usize {
-                check(self.charged.saturating_add_signed(more_memory + memory), self.limits.pool)?;
+            if wanted > self.limits.share as usize && self.limits.pool > 0 {
+                let charged = self.charged.saturating_add_signed(more_memory + memory);
+                let left = (self.limits.pool as usize).checked_sub(charged).ok_or(Error::NoSpace)?;
+                // Whoever takes much leaves as much: n greedy guests come to 1/(n + 1) of the pool each.
+                return if wanted <= left { Ok(()) } else { Err(Error::NoSpace) };
             }
         }
         Ok(())
@@ -246,10 +256,20 @@ impl Domains {
         if self.uncounted.is_empty() {
             return 0;
         }
-        let mut uncounted = core::mem::take(&mut self.uncounted);
-        let refund = |party, nodes, memory| self.book_one(party, -(nodes as isize), -(memory as isize));
+        let mut uncounted = mem::take(&mut self.uncounted);
+        let mut late = mem::take(&mut self.late);
+        let refund = |party, generation, nodes, memory| {
+            self.book_one(party, -(nodes as isize), -(memory as isize));
+            let is_full = late.len() == LATE_MAX;
+            match late.last_mut() {
+                Some((made, bytes)) if *made == generation || is_full => {
+                    (*made, *bytes) = (generation.min(*made), *bytes + memory);
+                }
+                _ => late.push((generation, memory)),
+            }
+        };
         let (counted, removed) = count(&mut uncounted, most, refund);
-        self.uncounted = uncounted;
+        (self.uncounted, self.late) = (uncounted, late);
         self.removed += removed as u64;
         counted
     }
@@ -280,6 +300,11 @@ impl Domains {
         self.check_charge(party, &mut Ledger::default(), 0, memory as isize)?;
         self.book_one(party, 0, memory as isize);
         Ok(())
+    }
+
+    /// The nodes that were counted late since the last call: generation and bytes.
+    pub(crate) fn take_late(&mut self) -> Vec<(u64, usize)> {
+        mem::take(&mut self.late)
     }
 
     /// Bytes that were ever given back.

@@ -10,7 +10,7 @@ use crate::sweep::{Shared, Sweep};
 
 /// How many removed nodes a ledger counts when they are removed: whatever a guest may own by its quota. The rest of a large
 /// subtree is counted later, piece by piece.
-const COUNT_AT_ONCE: usize = 1024;
+pub(crate) const COUNT_AT_ONCE: usize = 1024;
 
 /// What one change, or one transaction, gives to and takes from domains.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Ledger {
     /// Counts up to `most` more of the removed nodes; returns how many.
     pub(crate) fn count(&mut self, most: usize) -> usize {
         let Ledger { sums, uncounted, .. } = self;
-        let (counted, removed) = count(uncounted, most, |party, nodes, memory| {
+        let (counted, removed) = count(uncounted, most, |party, _, nodes, memory| {
             add(sums, party, -(nodes as isize), -(memory as isize));
         });
         self.removed += removed;
@@ -78,32 +78,35 @@ fn add(sums: &mut Vec<(Party, isize, isize)>, party: Party, nodes: isize, memory
     }
 }
 
-/// Counts up to `most` removed nodes, and tells whose they were: owner, nodes, bytes. Returns how many, and their bytes together.
+/// Counts up to `most` removed nodes, and tells whose they were: owner, generation, nodes, bytes. Returns how many, and their bytes
+/// together.
 pub(crate) fn count(
     removed: &mut Sweep,
     most: usize,
-    mut refund: impl FnMut(Party, usize, usize),
+    mut refund: impl FnMut(Party, u64, usize, usize),
 ) -> (usize, usize) {
     let (mut counted, mut bytes) = (0, 0);
-    // Neighbours mostly have the same owner: one refund for all of them.
-    let mut run: Option<(Party, usize, usize)> = None;
+    // Neighbours mostly have the same owner and age: one refund for all of them.
+    let mut run: Option<(Party, u64, usize, usize)> = None;
     while counted < most
-        && let Some((owner, cost)) = removed.next(Shared::Visit)
+        && let Some((owner, made, cost)) = removed.next(Shared::Visit)
     {
         counted += 1;
         bytes += cost;
         run = Some(match run {
-            Some((party, nodes, memory)) if party == owner => (party, nodes + 1, memory + cost),
+            Some((party, generation, nodes, memory)) if (party, generation) == (owner, made) => {
+                (party, generation, nodes + 1, memory + cost)
+            }
             other => {
-                if let Some((party, nodes, memory)) = other {
-                    refund(party, nodes, memory);
+                if let Some((party, generation, nodes, memory)) = other {
+                    refund(party, generation, nodes, memory);
                 }
-                (owner, 1, cost)
+                (owner, made, 1, cost)
             }
         });
     }
-    if let Some((party, nodes, memory)) = run {
-        refund(party, nodes, memory);
+    if let Some((party, generation, nodes, memory)) = run {
+        refund(party, generation, nodes, memory);
     }
     (counted, bytes)
 }

@@ -37,6 +37,7 @@ mod domain;
 mod draft;
 mod error;
 mod events;
+mod history;
 mod host;
 mod ledger;
 mod node;

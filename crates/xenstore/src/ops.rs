@@ -46,8 +46,10 @@ impl Op {
 pub(crate) struct Change {
     pub(crate) path: StorePath,
     pub(crate) kind: ChangeKind,
-    /// Bytes that it wrote over, and that live on in older versions of the tree. (Removed nodes are counted by the ledger.)
+    /// Bytes that it wrote over, and that live on in older versions of the tree. (Removed nodes are in `kind`.)
     pub(crate) replaced: usize,
+    /// The generation of what it wrote over; where it made or removed a node, of the directory.
+    pub(crate) was: u64,
 }
 
 #[derive(Debug)]
@@ -103,7 +105,7 @@ impl Desk<'_> {
         };
         check_size(self.domains, who, value.len(), node.perms.len(), node.list_len())?;
         let owner = node.perms.owner();
-        let replaced = node.cost();
+        let (replaced, was) = (node.cost(), node.generation);
         let memory = value.len() as isize - node.value().len() as isize;
         self.check_charge(who, owner, 0, memory)?;
         let generation = self.next_generation();
@@ -112,7 +114,7 @@ impl Desk<'_> {
             node.generation = generation;
         }
         self.ledger.add(owner, 0, memory);
-        self.record(path, ChangeKind::Written, replaced);
+        self.record(path, ChangeKind::Written, replaced, was);
         Ok(())
     }
 
@@ -127,6 +129,7 @@ impl Desk<'_> {
     /// Makes a node and the directories it lacks; `who` may write to the deepest one that exists.
     fn create(&mut self, who: &Caller, path: &StorePath, value: &[u8]) -> Result<(), Error> {
         let Nearest { node, depth, .. } = self.tree.nearest(path.as_str());
+        let was = node.generation;
         // Unprivileged domains own what they make.
         let perms = if who.privileged { node.perms.clone() } else { node.perms.owned_by(who.party) };
         let missing = path.names().skip(depth);
@@ -146,7 +149,7 @@ impl Desk<'_> {
             node.set_value(value);
         }
         self.ledger.add(perms.owner(), nodes, memory as isize);
-        self.record(path, ChangeKind::Written, 0);
+        self.record(path, ChangeKind::Written, 0, was);
         Ok(())
     }
 
@@ -168,17 +171,19 @@ impl Desk<'_> {
     /// # Errors
     /// [`Error::Invalid`]: it is `/`, or not there.
     pub(crate) fn detach(&mut self, path: &StorePath) -> Result<(), Error> {
+        let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
+        let was = parent.map_or(0, |parent| parent.generation);
         let generation = self.next_generation();
         let gone = self.tree.remove(path, generation).ok_or(Error::Invalid)?;
         self.ledger.remove(gone.clone());
-        self.record(path, ChangeKind::Removed(gone), 0);
+        self.record(path, ChangeKind::Removed(gone), 0, was);
         Ok(())
     }
 
     fn set_perms(&mut self, who: &Caller, path: &StorePath, perms: &[Perm]) -> Result<(), Error> {
         let perms = self.check_perms(who, perms)?;
         let node = find(self.tree, who, path, Access::Write)?;
-        let old = node.perms.clone();
+        let (old, was) = (node.perms.clone(), node.generation);
         check_new_perms(who, &old, &perms)?;
         check_size(self.domains, who, node.value().len(), perms.len(), node.list_len())?;
         let old_cost = node.cost() as isize;
@@ -191,7 +196,7 @@ impl Desk<'_> {
             node.perms = perms;
             node.generation = generation;
         }
-        self.record(path, ChangeKind::Permitted(old), old_cost as usize);
+        self.record(path, ChangeKind::Permitted(old), old_cost as usize, was);
         Ok(())
     }
 
@@ -213,8 +218,8 @@ impl Desk<'_> {
         *self.generation
     }
 
-    fn record(&mut self, path: &StorePath, kind: ChangeKind, replaced: usize) {
-        self.changes.push(Change { path: path.clone(), kind, replaced });
+    fn record(&mut self, path: &StorePath, kind: ChangeKind, replaced: usize, was: u64) {
+        self.changes.push(Change { path: path.clone(), kind, replaced, was });
     }
 }
 

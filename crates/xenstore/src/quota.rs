@@ -11,7 +11,8 @@ use crate::save::{Loader, RestoreError, Saved, Saver, saved};
 pub struct Limits {
     /// The quotas of domains to come.
     pub quota: Quota,
-    /// Bytes that all guests together may use; 0: no limit.
+    /// Bytes that all guests together may use; 0: no limit. Of what is left of it, a guest may come to have as much as remains
+    /// for the others: one guest gets half of the pool at most, and two greedy ones leave a third of it to the next.
     pub pool: u32,
     /// Bytes that each guest may use even when the pool is used up.
     pub share: u32,
@@ -22,11 +23,10 @@ pub struct Limits {
 saved!(Limits { quota, pool, share, history });
 
 impl Limits {
-    /// For a control domain with 8 MiB for everything, where a failed allocation ends everything. Each guest's share is
-    /// enough for Linux to boot and name itself.
+    /// For a control domain with 8 MiB for everything, where a failed allocation ends everything: upstream's quotas, but all guests
+    /// draw on one pool. Each guest's share is enough for Linux to boot and name itself.
     pub const fn small() -> Self {
-        let quota = Quota { memory: 256 << 10, soft_memory: 192 << 10, ..Quota::upstream() };
-        Limits { quota, pool: 2 << 20, share: 16 << 10, history: 512 << 10 }
+        Limits { quota: Quota::upstream(), pool: 2 << 20, share: 16 << 10, history: 512 << 10 }
     }
 
     /// For a host process: upstream's quotas, and no limit on all guests together.

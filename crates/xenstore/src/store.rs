@@ -11,13 +11,14 @@ use xen_abi::DomId;
 
 use crate::connection::{Client, ConnId};
 use crate::domain::Domains;
+use crate::history::History;
 use crate::host::{Host, NoHost};
-use crate::ledger::Ledger;
-use crate::ops::{Change, Desk, Op};
+use crate::ledger::{COUNT_AT_ONCE, Ledger};
+use crate::ops::{Change, ChangeKind, Desk, Op};
 use crate::perms::{Caller, Perms};
 use crate::save::{RestoreError, saved};
 use crate::transaction::LEVEL_COST;
-use crate::tree::Tree;
+use crate::tree::{Tree, nodes};
 use crate::watch::Watches;
 use crate::work::Work;
 use crate::{Error, Limits, Quota, Usage};
@@ -49,11 +50,7 @@ pub struct Store {
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     pub(crate) special: Special,
     pub(crate) next_conn: u64,
-    /// Open transactions, oldest first, with the history that had been when each began.
-    open: BTreeMap<u64, (ConnId, u32, u64)>,
-    next_open: u64,
-    /// Bytes that were ever written over while transactions were open.
-    overwritten: u64,
+    history: History,
     pub(crate) work: Work,
     pub(crate) host: Box<dyn Host>,
     /// CONTROL log: whether the host is told of each request and its answer.
@@ -70,9 +67,7 @@ saved!(Store {
     watches,
     special,
     next_conn,
-    open,
-    next_open,
-    overwritten,
+    history,
     work,
     is_logging,
     releases,
@@ -102,9 +97,7 @@ impl Store {
             watches: Watches::new(),
             special: Special { introduce: perms.clone(), release: perms },
             next_conn: 0,
-            open: BTreeMap::new(),
-            next_open: 0,
-            overwritten: 0,
+            history: History::default(),
             work: Work::default(),
             host: Box::new(NoHost),
             is_logging: false,
@@ -221,9 +214,8 @@ impl Store {
     /// Books and announces what has been done to the tree.
     pub(crate) fn finish(&mut self, ledger: Ledger, changes: Vec<Change>) {
         self.domains.book(ledger);
-        if !self.open.is_empty() {
-            let cost = |change: &Change| (change.path.names().count() + 1) * LEVEL_COST + change.replaced;
-            self.overwritten += changes.iter().map(cost).sum::<usize>() as u64;
+        if !self.history.is_empty() {
+            self.note_replaced(&changes);
             self.keep_history_short();
         }
         for change in changes {
@@ -231,33 +223,46 @@ impl Store {
         }
     }
 
+    /// Notes what the changes took out of the tree. As much of a removed subtree is looked through as is counted at once; the rest is
+    /// noted when that is counted.
+    fn note_replaced(&mut self, changes: &[Change]) {
+        let mut left = COUNT_AT_ONCE;
+        for change in changes {
+            let levels = change.path.names().count() + 1;
+            self.history.replaced(change.was, levels * LEVEL_COST + change.replaced);
+            if let ChangeKind::Removed(top) = &change.kind {
+                for node in nodes(top).take(left) {
+                    self.history.replaced(node.generation, node.cost());
+                    left -= 1;
+                }
+            }
+        }
+    }
+
     pub(crate) fn note_open(&mut self, conn: ConnId, id: u32) {
-        self.open.insert(self.next_open, (conn, id, self.history()));
-        self.next_open += 1;
+        self.keep_history_short();
+        self.history.begin(conn, id, self.generation);
     }
 
     pub(crate) fn note_end(&mut self, conn: ConnId, id: u32) {
-        self.open.retain(|_, (other, other_id, _)| (*other, *other_id) != (conn, id));
+        self.keep_history_short();
+        self.history.end(conn, id);
     }
 
-    /// A transaction left open holds back all that changes after its start. What it may hold back is bounded; then it has to
-    /// be tried again.
+    /// A transaction left open holds back what is replaced after its start. What all may hold back is bounded; then one has to be
+    /// tried again.
     pub(crate) fn keep_history_short(&mut self) {
-        while let Some((&at, &(conn, id, began))) = self.open.first_key_value() {
-            if self.history() - began <= u64::from(self.domains.limits.history) {
-                return;
-            }
-            self.open.remove(&at);
+        for (generation, bytes) in self.domains.take_late() {
+            self.history.replaced(generation, bytes);
+        }
+        self.history.settle();
+        while let Some((conn, id)) = self.history.greediest(self.domains.limits.history as usize) {
+            self.history.end(conn, id);
             let conn = self.conns.get_mut(&conn);
             if let Some(transaction) = conn.and_then(|conn| conn.transactions.get_mut(&id)) {
                 transaction.doom(&mut self.work.graves);
             }
         }
-    }
-
-    /// Bytes of all that ever went out of the tree while transactions were open, and more.
-    fn history(&self) -> u64 {
-        self.overwritten + self.domains.removed
     }
 
     /// The permissions of a special name.
@@ -275,10 +280,7 @@ impl Store {
                 watch.queued += 1;
             }
         }
-        let history = self.history();
-        let is_sound = self.open.values().all(|(.., began)| *began <= history)
-            && self.open.keys().all(|at| *at < self.next_open)
-            && self.conns.keys().all(|conn| conn.0 < self.next_conn);
+        let is_sound = self.conns.keys().all(|conn| conn.0 < self.next_conn);
         if is_sound { Ok(self) } else { Err(RestoreError::Malformed) }
     }
 }

@@ -71,8 +71,8 @@ impl Sweep {
         });
     }
 
-    /// Takes one node away, and frees it if nobody shares it: its owner, and what it cost him. None: nothing is left.
-    pub(crate) fn next(&mut self, shared: Shared) -> Option<(Party, usize)> {
+    /// Takes one node away, and frees it if nobody shares it: its owner, its generation, and what it cost. None: nothing is left.
+    pub(crate) fn next(&mut self, shared: Shared) -> Option<(Party, u64, usize)> {
         let node = loop {
             match self.stack.last_mut()? {
                 Frame::Node(_) => match self.stack.pop() {
@@ -89,7 +89,7 @@ impl Sweep {
                 },
             }
         };
-        let (owner, cost) = (node.perms.owner(), node.cost());
+        let (owner, generation, cost) = (node.perms.owner(), node.generation, node.cost());
         let below = match Arc::try_unwrap(node) {
             Ok(mut node) => node.take_children(),
             Err(node) if shared == Shared::Visit => node.children().root().cloned(),
@@ -98,7 +98,7 @@ impl Sweep {
         if let Some(block) = below {
             self.push_block(block, shared);
         }
-        Some((owner, cost))
+        Some((owner, generation, cost))
     }
 }
 

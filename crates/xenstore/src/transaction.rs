@@ -286,7 +286,7 @@ fn as_seen_from(base: &Tree, now: &Tree, change: Change, graves: &mut Sweep) -> 
             None => ChangeKind::Written,
         },
     };
-    Some(Change { path: change.path, kind, replaced: change.replaced })
+    Some(Change { path: change.path, kind, replaced: change.replaced, was: change.was })
 }
 
 #[cfg(test)]

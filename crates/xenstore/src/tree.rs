@@ -101,29 +101,29 @@ impl Tree {
         Some(gone)
     }
 
-    /// Visits all nodes of a subtree, parents before children, without recursion.
-    pub(crate) fn walk<'a>(&'a self, mut visit: impl FnMut(&'a Node)) {
-        walk(&self.root, &mut visit);
+    /// All nodes, parents before children.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        nodes(&self.root)
     }
 }
 
-/// Visits a subtree, parents before children, without recursion.
-pub(crate) fn walk<'a>(top: &'a Node, visit: &mut impl FnMut(&'a Node)) {
+/// A subtree's nodes, parents before children, without recursion.
+pub(crate) fn nodes(top: &Node) -> impl Iterator<Item = &Node> {
     let mut stack = alloc::vec![top.children().iter()];
-    visit(top);
-    while let Some(iter) = stack.last_mut() {
-        match iter.next() {
-            Some(node) => {
-                visit(node);
-                if !node.children().is_empty() {
-                    stack.push(node.children().iter());
+    let below = core::iter::from_fn(move || {
+        loop {
+            match stack.last_mut()?.next() {
+                Some(node) => {
+                    if !node.children().is_empty() {
+                        stack.push(node.children().iter());
+                    }
+                    return Some(&**node);
                 }
-            }
-            None => {
-                stack.pop();
+                None => drop(stack.pop()),
             }
         }
-    }
+    });
+    core::iter::once(top).chain(below)
 }
 
 /// Whether two subtrees are equal. What they share costs nothing, so that this takes as long as there are differences. Without

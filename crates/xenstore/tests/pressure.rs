@@ -5,6 +5,7 @@ mod common;
 use common::counting::{Counting, NOW, PEAK};
 use common::{World, ok};
 use xen_abi::DomId;
+use xenstore::wire::MessageType as Type;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -63,4 +64,53 @@ fn removals_with_many_watched_places_do_not_pile_up() {
     assert!(most <= MOST, "{most}");
     while world.store.work(TURN) {}
     world.check();
+}
+
+/// Domain 2 has a transaction open while domain 1 does what it likes; returns what domain 2 is told at its end.
+fn commit_after(work: impl FnOnce(&mut World)) -> common::Reply {
+    let mut world = World::new();
+    let tx = world.start(2);
+    assert_eq!(world.ask(2, tx, Type::WRITE, b"a\0x"), ok());
+    work(&mut world);
+    let told = world.end(2, tx, true);
+    world.check();
+    told
+}
+
+/// XSA-206: whoever only writes elsewhere keeps nobody from committing. No snapshot holds what was made after it.
+#[test]
+fn making_and_removing_does_not_end_the_transactions_of_others() {
+    let told = commit_after(|world| {
+        make_and_remove(world, &format!("a{}", "/a".repeat(900)), 20);
+    });
+    assert_eq!(told, ok());
+}
+
+#[test]
+fn writing_over_and_over_does_not_end_the_transactions_of_others() {
+    let told = commit_after(|world| {
+        for _ in 0..2000 {
+            assert_eq!(world.write(1, "v", &"x".repeat(1500)), ok());
+        }
+    });
+    assert_eq!(told, ok());
+}
+
+/// Not even with snapshots of its own, which hold each of the versions: it is those that go.
+#[test]
+fn holding_back_many_versions_ends_ones_own_transactions() {
+    let told = commit_after(|world| {
+        let deep = format!("a{}", "/a".repeat(500));
+        let mut open = Vec::new();
+        for _ in 0..20 {
+            assert_eq!(world.write(1, &deep, ""), ok());
+            open.push(world.start(1));
+            assert_eq!(world.rm(1, "a"), ok());
+            if open.len() == 10 {
+                let ends = open.drain(..).map(|tx| world.end(1, tx, true)).filter(|told| told != &ok());
+                assert!(ends.count() > 0, "some had to give up");
+            }
+        }
+    });
+    assert_eq!(told, ok());
 }

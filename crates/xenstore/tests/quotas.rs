@@ -4,6 +4,7 @@ mod common;
 
 use common::{CONTROL, World, err, ok};
 use xen_abi::DomId;
+use xenstore::Limits;
 use xenstore::wire::MessageType as Type;
 
 #[test]
@@ -129,7 +130,8 @@ fn paths_are_limited() {
 #[test]
 fn a_commit_keeps_within_the_quota() {
     let mut world = World::new();
-    let limit = world.store.quota_mut(Some(DomId(1))).unwrap().memory as usize;
+    let limit = 256 << 10;
+    world.store.quota_mut(Some(DomId(1))).unwrap().memory = limit as u32;
     let tx = world.start(1);
     let deep = format!("a{}\0", "/a".repeat(600));
     world.ask(1, tx, Type::MKDIR, deep.as_bytes()).unwrap();
@@ -144,4 +146,53 @@ fn a_commit_keeps_within_the_quota() {
     assert_eq!(usage.nodes, 1);
     assert_eq!(usage.transactions, 0);
     world.check();
+}
+
+/// Writes until it is refused; returns what the domain uses then.
+fn fill(world: &mut World, domid: u16) -> usize {
+    let value = "x".repeat(1900);
+    for index in 0..999 {
+        match world.write(domid, &index.to_string(), &value) {
+            Ok(_) => {}
+            Err(error) => {
+                assert_eq!(error, "ENOSPC");
+                break;
+            }
+        }
+    }
+    world.store.usage(DomId(domid)).unwrap().memory
+}
+
+#[test]
+fn who_takes_much_of_the_pool_leaves_as_much() {
+    const NODE: usize = 4096;
+    let pool = Limits::small().pool as usize;
+    let mut world = World::new();
+    // One after the other comes to half of what is left, to within a node for each.
+    for domid in 1..=3 {
+        let used = fill(&mut world, domid);
+        assert!(used.abs_diff(pool >> domid) < 2 * NODE, "{domid}: {used}");
+    }
+    // The first has more than is left now, and gets no more until it has given some back.
+    assert_eq!(world.write(1, "more", "x"), err("ENOSPC"));
+    for domid in 4..40 {
+        world.add_domain(domid);
+        // However full the pool is, a newcomer has its share.
+        assert!(fill(&mut world, domid) >= Limits::small().share as usize - NODE, "{domid}");
+    }
+    let used: usize = (1..40).map(|domid| world.store.usage(DomId(domid)).unwrap().memory).sum();
+    assert!(used <= pool + 39 * Limits::small().share as usize, "{used}");
+    world.check();
+}
+
+#[test]
+fn a_lone_guest_has_all_the_nodes_that_upstream_allows() {
+    let mut world = World::new();
+    // Its home, 37 directories, and what is in them; the names in one directory are bounded too.
+    for index in 0..962 {
+        let path = format!("{}/a-name-of-some-length-{index}", index % 37);
+        assert_eq!(world.write(1, &path, "and a value of some length, too"), ok(), "{index}");
+    }
+    assert_eq!(world.store.usage(DomId(1)).unwrap().nodes, 1000);
+    assert_eq!(world.write(1, "one-more", ""), err("ENOSPC"));
 }

@@ -162,11 +162,14 @@ fn the_toolstack_writes_all_or_nothing() {
 #[test]
 fn a_transaction_that_holds_back_too_much_must_be_tried_again() {
     let mut world = World::new();
+    let write_all = |world: &mut World| {
+        for (domid, index) in [1, 3].into_iter().flat_map(|domid| (0..100).map(move |index| (domid, index))) {
+            world.write(domid, &format!("n{index}"), &"x".repeat(1900)).unwrap();
+        }
+    };
+    write_all(&mut world);
     let forgotten = world.start(2);
-    world.write(1, "a", "").unwrap();
-    for index in 0..4000u32 {
-        world.write(1, "a", &index.to_string()).unwrap();
-    }
+    write_all(&mut world);
     let fresh = world.start(2);
     assert_eq!(world.ask(2, forgotten, Type::READ, b"/local/domain/2\0"), err("EAGAIN"));
     assert_eq!(world.end(2, forgotten, true), err("EAGAIN"));

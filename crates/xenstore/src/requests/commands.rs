@@ -60,7 +60,7 @@ impl Store {
     fn check_accounts(&mut self) -> Result<(), Error> {
         while self.work(usize::MAX) {}
         let mut counted = Ledger::default();
-        self.tree.walk(|node| counted.add(node.perms.owner(), 1, node.cost() as isize));
+        self.tree.nodes().for_each(|node| counted.add(node.perms.owner(), 1, node.cost() as isize));
         for conn in self.conns.values() {
             let watches =
                 conn.watches.iter().filter_map(|id| self.watches.get(*id)).map(|watch| watch.cost());

@@ -63,7 +63,7 @@ saved_enum!(Op { 0 => Write(path, value), 1 => Mkdir(path), 2 => Remove(path), 3
 saved_enum!(ChangeKind { 0 => Written, 1 => Permitted(old), 2 => Removed(top) });
 saved_enum!(Step { 0 => Read { path, part, saw }, 1 => Change { op, before, done } });
 
-super::saved!(Change { path, kind, replaced });
+super::saved!(Change { path, kind, replaced, was });
 super::saved!(Perm { domid, access });
 
 impl Saved for () {

@@ -1,0 +1,154 @@
+//! What open transactions hold back: versions of nodes that are no part of the store any more, but of a snapshot.
+//!
+//! A snapshot holds a version that is older than itself and was replaced after it was taken. Whoever makes a node and removes it, or
+//! writes to the same one again and again, costs those nothing who began before. What is held is an estimate, never too low: a
+//! version counts with the whole way to it.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::ConnId;
+use crate::save::{RestoreError, saved};
+
+/// The snapshot of an open transaction.
+#[derive(Debug)]
+struct Snapshot {
+    conn: ConnId,
+    id: u32,
+    /// The store's generation when it was taken.
+    generation: u64,
+    /// Bytes that were replaced since, of which it is the oldest holder. Together these are all that is held.
+    first: usize,
+    /// Bytes that were replaced since, and that it holds, with others or alone.
+    held: usize,
+    /// What is to be added to both.
+    fresh: usize,
+}
+
+saved!(Snapshot { conn, id, generation, first, held } else { fresh: 0 });
+
+/// All snapshots, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    open: Vec<Snapshot>,
+}
+
+saved!(History { open } then History::restored);
+
+impl History {
+    fn restored(self) -> Result<Self, RestoreError> {
+        let is_sound = self.open.is_sorted_by_key(|snapshot| snapshot.generation)
+            && self.open.iter().all(|snapshot| snapshot.first <= snapshot.held);
+        if is_sound { Ok(self) } else { Err(RestoreError::Malformed) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A transaction begins, with a snapshot of the store at this generation.
+    pub(crate) fn begin(&mut self, conn: ConnId, id: u32, generation: u64) {
+        self.open.push(Snapshot { conn, id, generation, first: 0, held: 0, fresh: 0 });
+    }
+
+    /// The transaction gave its snapshot up.
+    pub(crate) fn end(&mut self, conn: ConnId, id: u32) {
+        let at = self.open.iter().position(|snapshot| (snapshot.conn, snapshot.id) == (conn, id));
+        let Some(at) = at else { return };
+        let gone = self.open.remove(at);
+        // The next one holds what it held, but for what was replaced before that began.
+        if let Some(next) = self.open.get_mut(at) {
+            next.first = next.held.min(next.first + gone.first);
+        }
+    }
+
+    /// A version made at `generation` is replaced. [`Self::settle`] comes before anything else begins or ends.
+    pub(crate) fn replaced(&mut self, generation: u64, bytes: usize) {
+        let at = self.open.partition_point(|snapshot| snapshot.generation < generation);
+        if let Some(oldest) = self.open.get_mut(at) {
+            oldest.fresh += bytes;
+        }
+    }
+
+    /// Whoever began later than a holder holds as much.
+    pub(crate) fn settle(&mut self) {
+        let mut held = 0;
+        for snapshot in &mut self.open {
+            let fresh = mem::take(&mut snapshot.fresh);
+            held += fresh;
+            snapshot.first += fresh;
+            snapshot.held += held;
+        }
+    }
+
+    /// If more than `limit` bytes are held, the transaction that has to give its snapshot up: the one that is first to hold most, of
+    /// the connection that is first to hold most.
+    pub(crate) fn greediest(&self, limit: usize) -> Option<(ConnId, u32)> {
+        if self.open.iter().map(|snapshot| snapshot.first).sum::<usize>() <= limit {
+            return None;
+        }
+        let mut sums: BTreeMap<ConnId, usize> = BTreeMap::new();
+        for snapshot in &self.open {
+            *sums.entry(snapshot.conn).or_default() += snapshot.first;
+        }
+        let (conn, _) = sums.into_iter().max_by_key(|(_, sum)| *sum)?;
+        let theirs = self.open.iter().filter(|snapshot| snapshot.conn == conn);
+        theirs.max_by_key(|snapshot| snapshot.first).map(|snapshot| (conn, snapshot.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(begun: &[(u64, u64)]) -> History {
+        let mut history = History::default();
+        begun.iter().for_each(|(conn, generation)| history.begin(ConnId(*conn), 1, *generation));
+        history
+    }
+
+    fn replace(history: &mut History, generation: u64, bytes: usize) {
+        history.replaced(generation, bytes);
+        history.settle();
+    }
+
+    #[test]
+    fn what_is_younger_than_a_snapshot_is_not_held_by_it() {
+        let mut history = history(&[(1, 10), (2, 20)]);
+        replace(&mut history, 15, 1000);
+        assert_eq!(history.greediest(999), Some((ConnId(2), 1)));
+        replace(&mut history, 21, 1000);
+        assert_eq!(history.greediest(1000), None);
+    }
+
+    #[test]
+    fn what_several_hold_counts_once_and_goes_with_the_last() {
+        let mut history = history(&[(1, 10), (2, 20)]);
+        replace(&mut history, 5, 1000);
+        assert_eq!(history.greediest(1000), None);
+        history.end(ConnId(1), 1);
+        assert_eq!(history.greediest(999), Some((ConnId(2), 1)));
+        history.end(ConnId(2), 1);
+        assert_eq!(history.greediest(0), None);
+    }
+
+    #[test]
+    fn nobody_inherits_what_was_replaced_before_he_began() {
+        let mut history = history(&[(1, 10)]);
+        replace(&mut history, 5, 1000);
+        history.begin(ConnId(2), 1, 30);
+        history.end(ConnId(1), 1);
+        assert_eq!(history.greediest(0), None);
+    }
+
+    #[test]
+    fn the_greediest_connection_goes_first() {
+        let mut history = history(&[(1, 10), (2, 20)]);
+        history.begin(ConnId(2), 2, 30);
+        replace(&mut history, 5, 600);
+        replace(&mut history, 15, 400);
+        replace(&mut history, 25, 500);
+        assert_eq!(history.greediest(1000), Some((ConnId(2), 2)));
+    }
+}
