@@ -5,7 +5,7 @@
 //! before; else the answer is `EAGAIN`. So transactions conflict only where they really do: two that make
 //! different nodes in the same directory, which upstream's C server sets against each other, both commit.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
@@ -220,10 +220,11 @@ impl Transaction {
         domains: &mut Domains,
         generation: &mut u64,
     ) -> Result<(), Error> {
+        let mut equal = Compared::new();
         for step in &self.steps {
             let is_same = match step {
                 Step::Read { path, part, saw } => {
-                    reads_the_same(*part, saw, find(&draft.tree, who, path, Access::Read))
+                    reads_the_same(*part, saw, find(&draft.tree, who, path, Access::Read), &mut equal)
                 }
                 Step::Change { op, before, done } => {
                     is_as_before(op, before.as_ref(), draft.tree.get(op.path().as_str()))
@@ -238,12 +239,31 @@ impl Transaction {
     }
 }
 
-fn reads_the_same(part: Part, then: &Result<Arc<Node>, Error>, now: Result<&Arc<Node>, Error>) -> bool {
+/// Lists that were compared, by address, and are equal: a large one that is asked for over and over is compared once. The second node is
+/// kept, so that no other comes to lie at its address; the first is in the record.
+type Compared = BTreeMap<[usize; 2], Arc<Node>>;
+
+fn reads_the_same(
+    part: Part,
+    then: &Result<Arc<Node>, Error>,
+    now: Result<&Arc<Node>, Error>,
+    equal: &mut Compared,
+) -> bool {
     match (then, now) {
         (Ok(then), Ok(now)) if Arc::ptr_eq(then, now) => true,
         (Ok(then), Ok(now)) => match part {
             Part::Value => then.value() == now.value(),
-            Part::List => differences(then.children(), now.children()).is_some(),
+            Part::List => {
+                let key = [then, now].map(|node| Arc::as_ptr(node).addr());
+                if equal.contains_key(&key) {
+                    return true;
+                }
+                let is_same = differences(then.children(), now.children()).is_some();
+                if is_same {
+                    equal.insert(key, now.clone());
+                }
+                is_same
+            }
             Part::Perms => then.perms == now.perms,
         },
         (Err(then), Err(now)) => *then == now,

@@ -285,3 +285,28 @@ fn a_task_does_the_work_when_there_is_some() {
     }
     assert!(turns > LARGE / 2000, "{turns}");
 }
+
+/// A commit compares what was read; not as often as it was read.
+#[test]
+fn a_list_that_is_read_over_and_over_is_compared_once() {
+    let mut world = World::new();
+    for index in 0..400 {
+        world.write(1, &format!("d/{index:x}"), "").unwrap();
+    }
+    let commit = |world: &mut World, reads: usize| {
+        let tx = world.start(1);
+        for _ in 0..reads {
+            world.ask(1, tx, Type::DIRECTORY, b"d\0").unwrap();
+        }
+        for index in 0..400 {
+            world.write(1, &format!("d/{index:x}"), "").unwrap();
+        }
+        let (freed, told) = freed(|| world.end(1, tx, true));
+        assert_eq!(told, ok());
+        freed
+    };
+    let (one, many) = (commit(&mut world, 1), commit(&mut world, 201));
+    // Each read leaves its record, and no more.
+    assert!(many <= one + 200 * A_NODE, "{one} {many}");
+    world.check();
+}
