@@ -22,8 +22,9 @@ use crate::wire::PAYLOAD_MAX;
 /// whole before the part.
 const TELL_AT_ONCE: usize = 1024;
 
-/// How many removed subtrees may wait to be told in full: each keeps its nodes, which nobody pays for any more.
-const TELLINGS_MAX: usize = 4;
+/// How many removed subtrees may wait to be told in full: each keeps its nodes, up to half of the guests' pool, which nobody pays for any
+/// more. With the pool itself, and the history of transactions, that has to fit into the control domain's heap.
+const TELLINGS_MAX: usize = 2;
 
 /// A removed subtree, and which of the watches inside it have been told.
 #[derive(Debug)]
