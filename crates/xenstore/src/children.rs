@@ -11,39 +11,36 @@ use alloc::vec::Vec;
 use core::mem;
 
 use crate::node::Node;
+use crate::text::Key;
 
+mod block;
 mod compare;
 
+pub(crate) use block::{Block, Entries, FANOUT};
+use block::{find, position};
 pub(crate) use compare::differences;
-
-/// The most entries a block holds.
-pub(crate) const FANOUT: usize = 32;
 
 /// A set of nodes with distinct names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Children(Option<Arc<Block>>);
-
-#[derive(Clone, Debug)]
-pub(crate) enum Block {
-    Leaf(Vec<Arc<Node>>),
-    /// Each with a lower bound of its names; the first one's counts as minus infinity.
-    Inner(Vec<(Arc<[u8]>, Arc<Block>)>),
-}
 
 impl Children {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
+    /// The length of DIRECTORY's answer: all names, each with a nul.
+    pub(crate) fn list_len(&self) -> usize {
+        self.0.as_ref().map_or(0, |root| root.list_len())
+    }
+
     pub(crate) fn get(&self, name: &[u8]) -> Option<&Arc<Node>> {
+        let key = Key::new(name);
         let mut block = self.0.as_deref()?;
         loop {
-            match block {
-                Block::Leaf(nodes) => {
-                    let at = nodes.binary_search_by(|node| node.name().cmp(name)).ok()?;
-                    return nodes.get(at);
-                }
-                Block::Inner(parts) => block = &parts[position(parts, name)].1,
+            match block.entries() {
+                Entries::Leaf(nodes) => return nodes.get(find(nodes, &key)?),
+                Entries::Inner(parts) => block = &parts[position(parts, name)].1,
             }
         }
     }
@@ -51,14 +48,15 @@ impl Children {
     /// The child, to be changed: it and the blocks that lead to it are copied where they are shared. Look with [`Self::get`] first:
     /// blocks are copied even if there is no such child.
     pub(crate) fn get_mut(&mut self, name: &[u8]) -> Option<&mut Node> {
+        let key = Key::new(name);
         let mut block = Arc::make_mut(self.0.as_mut()?);
         loop {
-            match block {
-                Block::Leaf(nodes) => {
-                    let at = nodes.binary_search_by(|node| node.name().cmp(name)).ok()?;
+            match block.entries_mut() {
+                Entries::Leaf(nodes) => {
+                    let at = find(nodes, &key)?;
                     return Some(Arc::make_mut(&mut nodes[at]));
                 }
-                Block::Inner(parts) => {
+                Entries::Inner(parts) => {
                     let at = position(parts, name);
                     block = Arc::make_mut(&mut parts[at].1);
                 }
@@ -69,22 +67,22 @@ impl Children {
     /// Adds a node; one of its name must not be there yet.
     pub(crate) fn insert(&mut self, node: Arc<Node>) {
         let Some(root) = &mut self.0 else {
-            self.0 = Some(Arc::new(Block::Leaf(vec![node])));
+            self.0 = Some(Arc::new(Block::leaf(vec![node])));
             return;
         };
-        if let Some(right) = insert(Arc::make_mut(root), node) {
+        if let Some(right) = Arc::make_mut(root).insert(node) {
             let left = root.clone();
-            self.0 = Some(Arc::new(Block::Inner(vec![(Arc::from(&b""[..]), left), right])));
+            self.0 = Some(Arc::new(Block::inner(vec![(Arc::from(&b""[..]), left), right])));
         }
     }
 
     /// Takes a node out. Look with [`Self::get`] first, as for [`Self::get_mut`].
     pub(crate) fn remove(&mut self, name: &[u8]) -> Option<Arc<Node>> {
         let root = Arc::make_mut(self.0.as_mut()?);
-        let node = remove(root, name)?;
+        let node = root.remove(&Key::new(name))?;
         if root.is_empty() {
             self.0 = None;
-        } else if let Block::Inner(parts) = root
+        } else if let Entries::Inner(parts) = root.entries_mut()
             && parts.len() == 1
         {
             self.0 = parts.pop().map(|(_, only)| only);
@@ -102,14 +100,14 @@ impl Children {
         let mut stack = Vec::new();
         let mut block = self.0.as_deref();
         while let Some(here) = block {
-            let at = match here {
-                Block::Leaf(nodes) => nodes.partition_point(|node| node.name() <= name),
-                Block::Inner(parts) => position(parts, name) + 1,
+            let at = match here.entries() {
+                Entries::Leaf(nodes) => nodes.partition_point(|node| node.name() <= name),
+                Entries::Inner(parts) => position(parts, name) + 1,
             };
             stack.push((here, at));
-            block = match here {
-                Block::Leaf(_) => None,
-                Block::Inner(parts) => Some(&*parts[at - 1].1),
+            block = match here.entries() {
+                Entries::Leaf(_) => None,
+                Entries::Inner(parts) => Some(&*parts[at - 1].1),
             };
         }
         Iter { stack }
@@ -128,15 +126,6 @@ impl Children {
     }
 }
 
-impl Block {
-    fn is_empty(&self) -> bool {
-        match self {
-            Block::Leaf(nodes) => nodes.is_empty(),
-            Block::Inner(parts) => parts.is_empty(),
-        }
-    }
-}
-
 /// The children in order.
 pub(crate) struct Iter<'a> {
     /// The blocks on the way down, each with the next entry to visit.
@@ -148,8 +137,8 @@ impl<'a> Iterator for Iter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while let Some((block, at)) = self.stack.last_mut() {
-            match block {
-                Block::Leaf(nodes) => match nodes.get(*at) {
+            match block.entries() {
+                Entries::Leaf(nodes) => match nodes.get(*at) {
                     Some(node) => {
                         *at += 1;
                         return Some(node);
@@ -158,7 +147,7 @@ impl<'a> Iterator for Iter<'a> {
                         self.stack.pop();
                     }
                 },
-                Block::Inner(parts) => match parts.get(*at) {
+                Entries::Inner(parts) => match parts.get(*at) {
                     Some((_, below)) => {
                         *at += 1;
                         self.stack.push((below, 0));
@@ -170,54 +159,6 @@ impl<'a> Iterator for Iter<'a> {
             }
         }
         None
-    }
-}
-
-/// Which part `name` belongs to.
-fn position(parts: &[(Arc<[u8]>, Arc<Block>)], name: &[u8]) -> usize {
-    parts.partition_point(|(bound, _)| **bound <= *name).saturating_sub(1)
-}
-
-/// Inserts, and returns the right half if the block had to be split.
-fn insert(block: &mut Block, node: Arc<Node>) -> Option<(Arc<[u8]>, Arc<Block>)> {
-    match block {
-        Block::Leaf(nodes) => {
-            let at = nodes.partition_point(|other| other.name() < node.name());
-            nodes.insert(at, node);
-            if nodes.len() <= FANOUT {
-                return None;
-            }
-            let right = nodes.split_off(FANOUT / 2);
-            Some((Arc::from(right[0].name()), Arc::new(Block::Leaf(right))))
-        }
-        Block::Inner(parts) => {
-            let at = position(parts, node.name());
-            let split = insert(Arc::make_mut(&mut parts[at].1), node)?;
-            parts.insert(at + 1, split);
-            if parts.len() <= FANOUT {
-                return None;
-            }
-            let right = parts.split_off(FANOUT / 2);
-            Some((right[0].0.clone(), Arc::new(Block::Inner(right))))
-        }
-    }
-}
-
-fn remove(block: &mut Block, name: &[u8]) -> Option<Arc<Node>> {
-    match block {
-        Block::Leaf(nodes) => {
-            let at = nodes.binary_search_by(|node| node.name().cmp(name)).ok()?;
-            Some(nodes.remove(at))
-        }
-        Block::Inner(parts) => {
-            let at = position(parts, name);
-            let below = Arc::make_mut(&mut parts[at].1);
-            let node = remove(below, name)?;
-            if below.is_empty() {
-                parts.remove(at);
-            }
-            Some(node)
-        }
     }
 }
 
@@ -278,6 +219,7 @@ mod tests {
             }
             for (children, model) in snapshots {
                 prop_assert_eq!(children.is_empty(), model.is_empty());
+                prop_assert_eq!(children.list_len(), model.iter().map(|name| name.len() + 1).sum::<usize>());
                 prop_assert_eq!(names(&children), model.into_iter().collect::<Vec<_>>());
             }
         }

@@ -52,6 +52,7 @@ mod serve;
 mod sessions;
 mod store;
 mod sweep;
+mod text;
 mod transaction;
 mod tree;
 mod watch;

@@ -1,11 +1,11 @@
 //! One node of the tree.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use crate::children::{Block, Children};
 use crate::perms::Perms;
 use crate::sweep::{Shared, Sweep};
+use crate::text::Text;
 
 /// What a node costs its owner besides name, value and permissions: its own memory here, its place among its siblings, and the
 /// block that holds its children.
@@ -17,61 +17,44 @@ const PERM_SIZE: usize = 8;
 /// What upstream's node header counts for against the node-size quota. C: `sizeof(struct node_hdr)`.
 const HEADER_SIZE: usize = 16;
 
-/// A node: name, value, permissions, children. A clone shares all of them.
+/// A node: name, value, permissions, children. A clone shares whatever is large of them.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
-    /// Name, then value: one allocation for both.
-    text: Arc<[u8]>,
-    name_len: u16,
-    /// The lengths of the children's names, each with a nul: DIRECTORY's answer.
-    list_len: u32,
+    text: Text,
     /// When the node last changed (value, permissions or list of children), on the store's own count.
     pub(crate) generation: u64,
     pub(crate) perms: Perms,
     children: Children,
 }
 
+/// With the counts of an [`Arc`], what an allocator has in its class of 64 bytes.
+const _: () = assert!(size_of::<Node>() <= 40);
+
 impl Node {
-    /// A node without children. `name` is part of a legal path, so its length fits.
+    /// A node without children. `name` is part of a legal path.
     pub(crate) fn new(name: &[u8], value: &[u8], perms: Perms, generation: u64) -> Self {
-        let children = Children::default();
-        Node {
-            text: join(name, value),
-            name_len: name.len() as u16,
-            list_len: 0,
-            generation,
-            perms,
-            children,
-        }
+        Node::restored(Text::new(name, value), perms, generation, Children::default())
     }
 
-    /// A node as it was saved. `list_len` is the length of DIRECTORY's answer.
-    pub(crate) fn restored(
-        text: Arc<[u8]>,
-        name_len: u16,
-        perms: Perms,
-        generation: u64,
-        children: Children,
-        list_len: u32,
-    ) -> Self {
-        Node { text, name_len, list_len, generation, perms, children }
+    /// A node as it was saved.
+    pub(crate) fn restored(text: Text, perms: Perms, generation: u64, children: Children) -> Self {
+        Node { text, generation, perms, children }
     }
 
-    /// Name and value in one.
-    pub(crate) fn text(&self) -> &Arc<[u8]> {
+    pub(crate) fn text(&self) -> &Text {
         &self.text
     }
 
     pub(crate) fn name(&self) -> &[u8] {
-        &self.text[..usize::from(self.name_len)]
+        self.text.name()
     }
 
     pub(crate) fn value(&self) -> &[u8] {
-        &self.text[usize::from(self.name_len)..]
+        self.text.value()
     }
 
     pub(crate) fn set_value(&mut self, value: &[u8]) {
-        self.text = join(self.name(), value);
+        self.text = Text::new(self.name(), value);
     }
 
     pub(crate) fn children(&self) -> &Children {
@@ -84,14 +67,11 @@ impl Node {
 
     /// Adds a child whose name is not there yet.
     pub(crate) fn insert(&mut self, child: Node) {
-        self.list_len += u32::from(child.name_len) + 1;
         self.children.insert(Arc::new(child));
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Arc<Node>> {
-        let child = self.children.remove(name.as_bytes())?;
-        self.list_len -= u32::from(child.name_len) + 1;
-        Some(child)
+        self.children.remove(name.as_bytes())
     }
 
     /// Makes the node one without children, and returns what holds them. For nodes that are no part of a tree any more.
@@ -101,12 +81,12 @@ impl Node {
 
     /// The length of DIRECTORY's answer.
     pub(crate) fn list_len(&self) -> usize {
-        self.list_len as usize
+        self.children.list_len()
     }
 
     /// What the node costs its owner's memory quota, in bytes.
     pub(crate) fn cost(&self) -> usize {
-        Self::cost_of(usize::from(self.name_len), self.value().len(), self.perms.len())
+        OVERHEAD + self.text.all().len() + self.perms.len() * PERM_COST
     }
 
     pub(crate) const fn cost_of(name_len: usize, value_len: usize, nr_perms: usize) -> usize {
@@ -117,13 +97,6 @@ impl Node {
     pub(crate) const fn size_of(value_len: usize, nr_perms: usize, list_len: usize) -> usize {
         HEADER_SIZE + nr_perms * PERM_SIZE + value_len + list_len
     }
-}
-
-fn join(name: &[u8], value: &[u8]) -> Arc<[u8]> {
-    let mut text = Vec::with_capacity(name.len() + value.len());
-    text.extend_from_slice(name);
-    text.extend_from_slice(value);
-    text.into()
 }
 
 /// Takes the subtree apart without recursion: how deep a guest may nest must not be how deep our stack grows (XSA-418).

@@ -4,6 +4,7 @@
 //! named further on. Entries name a *domain*, not an id: [`Party`] carries the incarnation too, so that a later domain with the
 //! same id inherits nothing (XSA-322, XSA-417).
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -115,19 +116,20 @@ pub(crate) struct Entry {
     pub(crate) access: Access,
 }
 
-/// A node's entries, never empty. A clone is the same list: children share their parent's.
+/// A node's entries, never empty. A clone is the same list: children share their parent's. (Boxed besides: it is the nodes, which are
+/// many, that are to be small, and not the lists, which are few.)
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Perms(Arc<[Entry]>);
+pub(crate) struct Perms(Arc<Box<[Entry]>>);
 
 impl Perms {
     /// Nobody but the owner.
     pub(crate) fn private(owner: Party) -> Self {
-        Perms(Arc::new([Entry { party: owner, access: Access::None }]))
+        Perms(Arc::new(Box::new([Entry { party: owner, access: Access::None }])))
     }
 
     /// None if there is no entry.
     pub(crate) fn new(entries: Vec<Entry>) -> Option<Self> {
-        if entries.is_empty() { None } else { Some(Perms(entries.into())) }
+        if entries.is_empty() { None } else { Some(Perms(Arc::new(entries.into()))) }
     }
 
     pub(crate) fn owner(&self) -> Party {
@@ -140,7 +142,7 @@ impl Perms {
 
     /// Where the list is: the same for all who share it.
     pub(crate) fn address(&self) -> usize {
-        self.0.as_ptr().addr()
+        Arc::as_ptr(&self.0).addr()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -154,7 +156,7 @@ impl Perms {
         }
         let mut entries: Vec<Entry> = self.0.to_vec();
         entries[0].party = owner;
-        Perms(entries.into())
+        Perms(Arc::new(entries.into()))
     }
 
     /// What `who` may do. (The owner also may change the list: ask [`Self::is_owner`].)

@@ -6,7 +6,7 @@
 use alloc::sync::Arc;
 use alloc::vec::{IntoIter, Vec};
 
-use crate::children::Block;
+use crate::children::{Block, Entries};
 use crate::node::Node;
 use crate::perms::Party;
 
@@ -65,9 +65,9 @@ impl Sweep {
                 None => return,
             },
         };
-        self.stack.push(match block {
-            Block::Leaf(nodes) => Frame::Leaf(nodes.into_iter()),
-            Block::Inner(parts) => Frame::Inner(parts.into_iter()),
+        self.stack.push(match block.into_entries() {
+            Entries::Leaf(nodes) => Frame::Leaf(nodes.into_iter()),
+            Entries::Inner(parts) => Frame::Inner(parts.into_iter()),
         });
     }
 

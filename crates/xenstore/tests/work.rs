@@ -13,6 +13,8 @@ static COUNTING: Counting = Counting;
 
 /// Nodes of a tree that is large for everybody.
 const LARGE: usize = 12_000;
+/// What each has: more than fits into a node itself.
+const VALUE: &str = "with memory of its own";
 /// Allocations that one node may free: itself, its text, its permissions, its part of a block.
 const A_NODE: usize = 4;
 /// Allocations that a request may free with its own small work.
@@ -36,7 +38,7 @@ fn large_with(limits: Limits) -> World {
     let done = world.store.control(|store| {
         (0..LARGE).try_for_each(|n| {
             let path = format!("/big/{}/{n}", n % 100);
-            if n % 10 == 0 { store.write_with(&path, "v", &perms) } else { store.write(&path, "v") }
+            if n % 10 == 0 { store.write_with(&path, VALUE, &perms) } else { store.write(&path, VALUE) }
         })
     });
     done.unwrap();
@@ -112,7 +114,7 @@ fn what_failed_in_the_toolstack_is_freed_in_steps() {
     let mut world = World::new();
     let mut before = 0;
     let done = world.store.control(|store| {
-        (0..LARGE).try_for_each(|n| store.write(&format!("/big/{}/{n}", n % 100), "v"))?;
+        (0..LARGE).try_for_each(|n| store.write(&format!("/big/{}/{n}", n % 100), VALUE))?;
         before = FREED.get();
         store.write("bad path", "")
     });
@@ -162,13 +164,13 @@ fn the_nodes_of_the_dead_are_found_in_steps_and_are_nobodys_meanwhile() {
     world.add_domain(1);
     let last = format!("/big/99/{}", LARGE - 1);
     let theirs = format!("/big/90/{}", LARGE - 10);
-    assert_eq!(world.read(CONTROL, &theirs), value("v"), "not found yet");
+    assert_eq!(world.read(CONTROL, &theirs), value(VALUE), "not found yet");
     assert_eq!(world.set_perms(1, &theirs, "n1"), err("EACCES"));
     assert_eq!(world.store.usage(DomId(1)).unwrap().nodes, 1);
     let rest = in_steps(&mut world);
     assert!(rest > 0);
     assert_eq!(world.read(CONTROL, &theirs), err("ENOENT"));
-    assert_eq!(world.read(CONTROL, &last), value("v"));
+    assert_eq!(world.read(CONTROL, &last), value(VALUE));
     world.check();
 }
 
@@ -273,7 +275,7 @@ fn a_task_does_the_work_when_there_is_some() {
     assert!(task.as_mut().poll(&mut cx).is_pending());
     assert_eq!(woken.0.load(Ordering::Relaxed), 0, "it sleeps");
     let fill = |store: &mut xenstore::Control<'_>| {
-        (0..LARGE).try_for_each(|n| store.write(&format!("/big/{}/{n}", n % 100), "v"))
+        (0..LARGE).try_for_each(|n| store.write(&format!("/big/{}/{n}", n % 100), VALUE))
     };
     store.borrow_mut().control(fill).unwrap();
     store.borrow_mut().control(|store| store.rm("/big")).unwrap();

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Block, Children};
+use super::{Block, Children, Entries};
 use crate::node::Node;
 
 /// Something in a directory: a block that is not looked into yet, or a node.
@@ -27,9 +27,9 @@ impl<'a> Place<'a> {
     /// Looks into the block that comes next, and nowhere else.
     fn enter(&mut self, block: &'a Block) {
         self.ahead.pop();
-        match block {
-            Block::Leaf(nodes) => self.ahead.extend(nodes.iter().rev().map(Entry::Node)),
-            Block::Inner(parts) => {
+        match block.entries() {
+            Entries::Leaf(nodes) => self.ahead.extend(nodes.iter().rev().map(Entry::Node)),
+            Entries::Inner(parts) => {
                 self.ahead.extend(parts.iter().rev().map(|(_, below)| Entry::Block(below)))
             }
         }

@@ -3,16 +3,18 @@
 //! A list of nodes and blocks of children, each after those that it refers to. So there is no cycle by construction, and neither
 //! writing nor reading recurses.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::RestoreError;
 use super::bytes::{put_bytes, put_number, take_bytes, take_count, take_number};
-use crate::children::{Block, Children, FANOUT};
+use crate::children::{Block, Children, Entries, FANOUT};
 use crate::node::Node;
 use crate::path::{ABSOLUTE_MAX, is_legal_name};
 use crate::perms::{Access, Entry, Party, Perms};
+use crate::text::Text;
 
 /// Kinds of items in the list.
 const NODE: u8 = 0;
@@ -24,7 +26,7 @@ const HEIGHT_MAX: u32 = 16;
 /// The nodes of the saved form, while it is written.
 #[derive(Default)]
 pub(super) struct Graph<'a> {
-    texts: Table<'a, Arc<[u8]>>,
+    texts: Table<'a, Text>,
     perms: Table<'a, Perms>,
     out: Vec<u8>,
     nodes: BTreeMap<usize, u64>,
@@ -91,9 +93,9 @@ impl<'a> Graph<'a> {
                 Item::Node(node) => {
                     stack.extend(node.children().root().map(|root| (Item::Block(root), false)))
                 }
-                Item::Block(block) => match &**block {
-                    Block::Leaf(nodes) => stack.extend(nodes.iter().map(|node| (Item::Node(node), false))),
-                    Block::Inner(parts) => {
+                Item::Block(block) => match block.entries() {
+                    Entries::Leaf(nodes) => stack.extend(nodes.iter().map(|node| (Item::Node(node), false))),
+                    Entries::Inner(parts) => {
                         stack.extend(parts.iter().map(|(_, below)| (Item::Block(below), false)));
                     }
                 },
@@ -111,7 +113,7 @@ impl<'a> Graph<'a> {
     fn write(&mut self, item: Item<'a>) {
         match item {
             Item::Node(node) => {
-                let text = self.texts.number(node.text().as_ptr().addr(), node.text());
+                let text = self.texts.number(node.text().all().as_ptr().addr(), node.text());
                 let perms = self.perms(&node.perms);
                 let children = node.children().root().map_or(0, |root| self.blocks[&address(root)] + 1);
                 self.out.push(NODE);
@@ -121,13 +123,13 @@ impl<'a> Graph<'a> {
                 self.nodes.insert(address(node), self.nodes.len() as u64);
             }
             Item::Block(block) => {
-                match &**block {
-                    Block::Leaf(nodes) => {
+                match block.entries() {
+                    Entries::Leaf(nodes) => {
                         self.out.push(LEAF);
                         put_number(&mut self.out, nodes.len() as u64);
                         nodes.iter().for_each(|node| put_number(&mut self.out, self.nodes[&address(node)]));
                     }
-                    Block::Inner(parts) => {
+                    Entries::Inner(parts) => {
                         self.out.push(INNER);
                         put_number(&mut self.out, parts.len() as u64);
                         for (bound, below) in parts {
@@ -144,7 +146,7 @@ impl<'a> Graph<'a> {
     /// Appends the whole list, with what it refers to first.
     pub(super) fn finish(self, out: &mut Vec<u8>) {
         put_number(out, self.texts.all.len() as u64);
-        self.texts.all.iter().for_each(|text| put_bytes(out, text));
+        self.texts.all.iter().for_each(|text| put_bytes(out, text.all()));
         put_number(out, self.perms.all.len() as u64);
         for perms in self.perms.all {
             put_number(out, perms.len() as u64);
@@ -207,8 +209,8 @@ impl Loaded {
     pub(super) fn read(rest: &mut &[u8]) -> Result<Self, RestoreError> {
         let mut loaded = Loaded::default();
         let count = take_count(rest)?;
-        let texts: Vec<Arc<[u8]>> =
-            (0..count).map(|_| take_bytes(rest).map(Arc::from)).collect::<Result<_, _>>()?;
+        let texts = (0..count).map(|_| take_bytes(rest).map(|text| Arc::new(text.into())));
+        let texts: Vec<Arc<Box<[u8]>>> = texts.collect::<Result<_, _>>()?;
         for _ in 0..take_count(rest)? {
             loaded.perms.push(take_perms(rest)?);
         }
@@ -231,8 +233,8 @@ impl Loaded {
         }
     }
 
-    fn take_node(&mut self, texts: &[Arc<[u8]>], rest: &mut &[u8]) -> Result<(), RestoreError> {
-        let text = find(texts, take_number(rest)?)?.clone();
+    fn take_node(&mut self, texts: &[Arc<Box<[u8]>>], rest: &mut &[u8]) -> Result<(), RestoreError> {
+        let text = find(texts, take_number(rest)?)?;
         let name_len = take_number(rest)?;
         let perms = self.perms(take_number(rest)?)?;
         let generation = take_number(rest)?;
@@ -240,21 +242,18 @@ impl Loaded {
             0 => None,
             number => Some(find(&self.blocks, number - 1)?),
         };
-        let name = usize::try_from(name_len).ok().and_then(|len| text.get(..len));
+        let text = u16::try_from(name_len).ok().and_then(|len| Text::from_shared(text, len));
         // Only the root has no name.
-        if !name.is_some_and(|name| name.is_empty() || is_legal_name(name)) {
-            return Err(RestoreError::Malformed);
-        }
+        let text = text.filter(|text| text.name().is_empty() || is_legal_name(text.name()));
+        let text = text.ok_or(RestoreError::Malformed)?;
         let Extent { nodes, path_len } = below.map(|below| below.extent).unwrap_or_default();
         let path_len = path_len + name_len + 1;
         let list_len = below.map_or(0, |below| below.list_len);
-        let list_len = u32::try_from(list_len).map_err(|_| RestoreError::Malformed)?;
-        if path_len > ABSOLUTE_MAX as u64 + 1 {
+        if path_len > ABSOLUTE_MAX as u64 + 1 || list_len > u64::from(u32::MAX) {
             return Err(RestoreError::Malformed);
         }
         let children = Children::from_root(below.map(|below| below.block.clone()));
-        // The name is part of a path, so its length fits.
-        let node = Node::restored(text, name_len as u16, perms, generation, children, list_len);
+        let node = Node::restored(text, perms, generation, children);
         self.nodes.push((Arc::new(node), Extent { nodes: nodes.saturating_add(1), path_len }));
         Ok(())
     }
@@ -277,7 +276,7 @@ impl Loaded {
             leaf.push(node.clone());
         }
         let ends = first.zip(last).ok_or(RestoreError::Malformed)?;
-        let block = Arc::new(Block::Leaf(leaf));
+        let block = Arc::new(Block::leaf(leaf));
         self.blocks.push(LoadedBlock { block, extent, height: 1, list_len, ends });
         Ok(())
     }
@@ -306,7 +305,7 @@ impl Loaded {
         }
         let ends = ends.filter(|_| height <= HEIGHT_MAX).ok_or(RestoreError::Malformed)?;
         self.blocks.push(LoadedBlock {
-            block: Arc::new(Block::Inner(parts)),
+            block: Arc::new(Block::inner(parts)),
             extent,
             height,
             list_len,
