@@ -4,7 +4,7 @@ use core::ops::Range;
 use core::ptr::NonNull;
 
 use hypercall::door::native::VendorDoor;
-use hypercall::{Aperture, Door, FrameRanges};
+use hypercall::{Aperture, Door, FrameRanges, Sites};
 use spin::Mutex;
 use xen_abi::xen::Nr;
 use xen_abi::{Gfn, GuestPhys};
@@ -28,11 +28,15 @@ impl Machine {
     }
 }
 
-// SAFETY: passes everything on to the hypercall instruction.
+// SAFETY: passes everything on to the hypercall instruction; the sites are that door's.
 unsafe impl Door for Machine {
     unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64 {
         // SAFETY: the caller's promise is the same.
         unsafe { self.door.call(nr, args) }
+    }
+
+    fn sites(&self) -> &Sites {
+        self.door.sites()
     }
 }
 

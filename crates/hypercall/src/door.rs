@@ -9,10 +9,13 @@ use core::ptr::NonNull;
 use xen_abi::Gfn;
 use xen_abi::xen::Nr;
 
+use crate::Sites;
+
 /// The one door to the hypervisor.
 ///
 /// # Safety
-/// Implementers pass `nr` and `args` on unchanged, and touch no memory but what Xen would.
+/// Implementers pass `nr` and `args` on unchanged, and touch no memory but what Xen would. All doors to one hypervisor have
+/// the same [`sites`](Self::sites).
 pub unsafe trait Door {
     /// Issues hypercall `nr`; returns Xen's `rax`.
     ///
@@ -21,6 +24,10 @@ pub unsafe trait Door {
     /// # Safety
     /// Every address in `args`, and every one it leads to, is valid for what `nr` reads and writes.
     unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64;
+
+    /// The domains under construction behind this door. They are the hypervisor's, not a [`Xen`](crate::Xen)'s: there may be
+    /// several of those, and none may run or share what another fills.
+    fn sites(&self) -> &Sites;
 }
 
 /// Guest frames of our own that have no memory, lent for mappings and for claimed memory.
@@ -47,6 +54,10 @@ macro_rules! forward {
             unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64 {
                 // SAFETY: the caller's promise is passed on.
                 unsafe { (**self).call(nr, args) }
+            }
+
+            fn sites(&self) -> &Sites {
+                (**self).sites()
             }
         }
 

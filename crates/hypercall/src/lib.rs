@@ -34,7 +34,7 @@ pub use door::{Aperture, Door};
 pub use error::XenError;
 pub use frame_ranges::FrameRanges;
 pub use mapping::SharedMapping;
-pub use new_domain::{FinishedDomain, GuestPages, NewDomain, PageCopier};
+pub use new_domain::{FinishedDomain, GuestPages, NewDomain, PageCopier, Sites};
 pub use types::*;
 pub use xen::{Counters, Partial, Xen};
 pub use xen_abi::xen::Nr;

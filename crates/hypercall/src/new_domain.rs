@@ -10,7 +10,8 @@ use core::cell::RefCell;
 use xen_abi::{DomId, Errno, Gfn};
 
 pub use copier::PageCopier;
-pub(crate) use sites::{Site, Sites};
+pub(crate) use sites::Site;
+pub use sites::Sites;
 
 use crate::mapping::Mapping;
 use crate::{Aperture, CreateDomain, Door, Xen, XenError, calls};
@@ -18,7 +19,7 @@ use crate::{Aperture, CreateDomain, Door, Xen, XenError, calls};
 /// A domain under construction. Dropped: destroyed. [`finish`](Self::finish) ends the construction.
 ///
 /// Until then its memory is ours to fill: [`map`](Self::map) gives plain bytes. A mapping borrows the domain, so that none
-/// is left when it is finished; and this [`Xen`] neither runs it nor maps it for sharing before (`EBUSY`).
+/// is left when it is finished; and no [`Xen`] runs it or maps it for sharing before (`EBUSY`).
 pub struct NewDomain<'x, M: Door + Aperture> {
     xen: &'x Xen<M>,
     id: DomId,

@@ -17,15 +17,14 @@ use crate::{Batch, Door, XenError};
 
 /// The hypervisor behind a door, with the ABI that it speaks.
 ///
-/// `M` is the machine: a [`Door`], for mappings an [`Aperture`](crate::Aperture) too. A machine has one of these: it
-/// knows which domains are under construction.
+/// `M` is the machine: a [`Door`], for mappings an [`Aperture`](crate::Aperture) too. Which domains are under construction
+/// the door knows ([`Door::sites`]), so that a second one of these does no harm.
 pub struct Xen<M> {
     machine: M,
     abi: Abi,
     own: DomId,
     exits: AtomicU64,
     hypercalls: AtomicU64,
-    sites: Sites,
 }
 
 /// What has gone through the door so far.
@@ -61,7 +60,6 @@ impl<M: Door> Xen<M> {
             own: DomId(0),
             exits: AtomicU64::new(0),
             hypercalls: AtomicU64::new(0),
-            sites: Sites::default(),
         };
         xen.abi = probe(&xen)?;
         Ok(xen)
@@ -94,7 +92,7 @@ impl<M: Door> Xen<M> {
 
     /// The domains under construction.
     pub(crate) fn sites(&self) -> &Sites {
-        &self.sites
+        self.machine.sites()
     }
 
     /// What has gone through the door so far.

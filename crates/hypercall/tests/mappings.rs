@@ -114,6 +114,23 @@ fn mapping_costs_an_exit_for_each_2048_pages_and_unmapping_one_for_each_512() {
 }
 
 #[test]
+fn what_one_xen_builds_another_of_the_same_machine_neither_runs_nor_shares() {
+    let sim = SimXen::default();
+    let (xen, other) = (Xen::probe(&sim).unwrap(), Xen::probe(&sim).unwrap());
+    let domain = furnished(&xen);
+    let id = domain.id();
+    let mut pages = domain.map(&[Gfn(5)]).unwrap();
+    let busy = Some(Errno::EBUSY);
+    assert_eq!(other.unpause_domain(id).err().map(|error| error.errno), busy);
+    assert_eq!(other.map_foreign(id, &[Gfn(5)]).err().map(|error| error.errno), busy);
+    assert_eq!(other.add_grant_frame(id, 0, Gfn(99)).err().map(|error| error.errno), busy);
+    pages.bytes().fill(1);
+    drop(pages);
+    let _ = domain.commit();
+    let _ = other.map_foreign(id, &[Gfn(5)]).unwrap();
+}
+
+#[test]
 fn frames_that_could_not_be_unmapped_are_not_lent_again() {
     for op in ["XENMEM_remove_from_physmap", "multicall"] {
         let sim = SimXen::default();

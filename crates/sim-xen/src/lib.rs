@@ -29,7 +29,7 @@ mod state;
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hypercall::{Aperture, Door, Nr};
+use hypercall::{Aperture, Door, Nr, Sites};
 use xen_abi::{DomId, EvtchnPort, Gfn, Pages, Virq};
 
 pub use config::Config;
@@ -43,6 +43,7 @@ use state::State;
 pub struct SimXen {
     window: Window,
     state: Mutex<State>,
+    sites: Sites,
 }
 
 impl Default for SimXen {
@@ -60,7 +61,7 @@ impl SimXen {
     pub fn new(config: Config) -> Self {
         let window = Window::new(config.aperture);
         let state = Mutex::new(State::new(config, &window));
-        SimXen { window, state }
+        SimXen { window, state, sites: Sites::new() }
     }
 
     /// A default host with Xen 4.`minor`.
@@ -147,11 +148,15 @@ impl SimXen {
     }
 }
 
-// SAFETY: decodes `args` as Xen would; all that it writes is what Xen would write there.
+// SAFETY: decodes `args` as Xen would; all that it writes is what Xen would write there. Each simulated Xen has its sites.
 unsafe impl Door for SimXen {
     unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64 {
         // SAFETY: the caller's promise is passed on.
         unsafe { ops::enter(&mut self.state(), &self.window, nr, args) }
+    }
+
+    fn sites(&self) -> &Sites {
+        &self.sites
     }
 }
 

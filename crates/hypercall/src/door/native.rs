@@ -8,7 +8,10 @@ use core::arch::x86_64::__cpuid;
 
 use xen_abi::xen::Nr;
 
-use crate::Door;
+use crate::{Door, Sites};
+
+/// The domains under construction at the hypervisor that runs this processor.
+static SITES: Sites = Sites::new();
 
 /// The door of a CPU with SVM (AMD, Hygon): `vmmcall`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,21 +74,31 @@ macro_rules! instruction {
     }};
 }
 
-// SAFETY: number and arguments go to Xen as they are; only Xen touches memory.
+// SAFETY: number and arguments go to Xen as they are; only Xen touches memory. A processor has one hypervisor, and all
+// doors here name its one set of sites.
 unsafe impl Door for VmmcallDoor {
     unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64 {
         instruction!("vmmcall", nr, args)
     }
+
+    fn sites(&self) -> &Sites {
+        &SITES
+    }
 }
 
-// SAFETY: number and arguments go to Xen as they are; only Xen touches memory.
+// SAFETY: number and arguments go to Xen as they are; only Xen touches memory. A processor has one hypervisor, and all
+// doors here name its one set of sites.
 unsafe impl Door for VmcallDoor {
     unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64 {
         instruction!("vmcall", nr, args)
     }
+
+    fn sites(&self) -> &Sites {
+        &SITES
+    }
 }
 
-// SAFETY: passes on to a door.
+// SAFETY: passes on to a door, with the same sites.
 unsafe impl Door for VendorDoor {
     unsafe fn call(&self, nr: Nr, args: [u64; 5]) -> i64 {
         // SAFETY: the caller's promise is passed on.
@@ -95,6 +108,10 @@ unsafe impl Door for VendorDoor {
                 VendorDoor::Vmx(door) => door.call(nr, args),
             }
         }
+    }
+
+    fn sites(&self) -> &Sites {
+        &SITES
     }
 }
 

@@ -13,9 +13,10 @@ use xen_abi::DomId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Site(u64);
 
-/// The domains under construction, each with the latest site of its number.
+/// The domains under construction at one hypervisor, each with the latest site of its number. Every [`Door`](crate::Door)
+/// leads to one of these; what is in it is for this crate alone.
 #[derive(Debug, Default)]
-pub(crate) struct Sites(Mutex<Inner>);
+pub struct Sites(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -24,6 +25,12 @@ struct Inner {
 }
 
 impl Sites {
+    /// No domain is under construction.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Mutex::new(Inner { sites: BTreeMap::new(), opened: 0 }))
+    }
+
     /// The construction of `dom` begins. An older one of the same number is over: its domain is gone.
     pub(crate) fn open(&self, dom: DomId) -> Site {
         let mut inner = self.0.lock();
