@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use image::host::{ImageCache, Kind, PreparedImage};
 use proto::endpoints::{ImageBegin, ImageFinish, ImagesPresent};
 use proto::error::ImageError;
-use proto::image::{ImageId, ImageOffer, Upload};
+use proto::image::{ImageId, ImageOffer, SharedMemoryUse, Upload};
 use proto::wire::StreamChannel;
 use ring::Producer;
 
@@ -100,8 +100,8 @@ fn send_in_turn(
     }
 }
 
-/// Outer: it could not be sent. Then `None`: the line is offered instead of the memory, and `is_patient`. Inner: the control
-/// domain does not take it.
+/// Outer: it could not be sent. Then `None`: the memory is another's, and `is_patient`. Inner: the control domain does not take
+/// it.
 fn send_on(
     client: &mut Client,
     channel: u16,
@@ -110,16 +110,17 @@ fn send_on(
     memory: Option<&SharedMemory>,
     is_patient: bool,
 ) -> Result<Option<Result<(), ImageError>>, Failure> {
-    let offer = ImageOffer {
-        id,
-        stored_len: container.len() as u64,
-        channel: StreamChannel(channel),
-        shared_memory: memory.is_some(),
+    let shared_memory = match memory {
+        None => SharedMemoryUse::Unreachable,
+        Some(_) if is_patient => SharedMemoryUse::Awaited,
+        Some(_) => SharedMemoryUse::IfFree,
     };
+    let offer =
+        ImageOffer { id, stored_len: container.len() as u64, channel: StreamChannel(channel), shared_memory };
     match (client.call::<ImageBegin>(&offer)?, memory) {
         (Err(error), _) => return Ok(Some(Err(error))),
         (Ok(Upload::Present), _) => return Ok(Some(Ok(()))),
-        (Ok(Upload::Line), Some(_)) if is_patient => return Ok(None),
+        (Ok(Upload::Later), _) => return Ok(None),
         (Ok(Upload::SharedMemory), Some(memory)) => through_memory(client, channel, memory, container)?,
         (Ok(Upload::Line | Upload::SharedMemory), _) => over_line(client, channel, container)?,
     }

@@ -18,8 +18,19 @@ pub struct ImageOffer {
     pub stored_len: u64,
     /// The stream on which it comes, where it goes over the line.
     pub channel: StreamChannel,
-    /// The caller can write to the machine's shared memory.
-    pub shared_memory: bool,
+    /// What is to be done with the machine's shared memory.
+    pub shared_memory: SharedMemoryUse,
+}
+
+/// What an offer says of the machine's shared memory, which is one upload's at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum SharedMemoryUse {
+    /// The caller cannot write to it.
+    Unreachable,
+    /// It is used if it is free, else the line.
+    IfFree,
+    /// It is worth waiting for: while it is another's, nothing is begun ([`Upload::Later`]).
+    Awaited,
 }
 
 /// How an announced image is to be sent.
@@ -27,6 +38,8 @@ pub struct ImageOffer {
 pub enum Upload {
     /// Not at all: it is there already.
     Present,
+    /// Not now: the shared memory is another upload's. Nothing was claimed, and the stream was not opened.
+    Later,
     /// On the offered stream.
     Line,
     /// Through the shared memory's ring; each write is followed by one byte on the offered stream, and each

@@ -22,7 +22,7 @@ use hypercall::{Aperture, Door};
 use link::line::Line;
 use link::{Channel, StreamError};
 use proto::error::ImageError;
-use proto::image::{ImageId, ImageOffer};
+use proto::image::{ImageId, ImageOffer, SharedMemoryUse};
 use ring::Shared;
 use toolstack::{Mapping, Platform, Toolstack};
 
@@ -37,6 +37,17 @@ pub const PATIENCE_NS: u64 = 60_000_000_000;
 /// Uploads whose end can be asked after; the oldest are forgotten.
 const REMEMBERED: usize = 16;
 
+/// What came of an offer.
+#[expect(clippy::large_enum_variant, reason = "one for each upload, taken apart at once")]
+pub enum Begun<'t, 'x, M: Door + Aperture, S> {
+    /// The image is here already.
+    Present,
+    /// The shared memory is another's, and the offer was to wait for it: nothing is kept.
+    Later,
+    /// The image is to come, and this is the work of taking it in.
+    Transfer(Transfer<'t, 'x, M, S>),
+}
+
 /// All uploads.
 #[derive(Debug, Default)]
 pub struct Uploads {
@@ -47,7 +58,10 @@ pub struct Uploads {
 }
 
 impl Uploads {
-    /// Announces an image: claims memory for it, and opens the stream that was offered. None: it is here already.
+    /// Announces an image: claims memory for it, and opens the stream that was offered.
+    ///
+    /// The turn at the shared memory is looked at before memory is claimed: who waits for it asks again and again, and its claims
+    /// would take the memory that another's image needs.
     ///
     /// `shared` finds the memory that is shared with the host, [`SHARED_LEN`] bytes at least. It is asked only where the
     /// host can use it.
@@ -60,20 +74,27 @@ impl Uploads {
         line: &Rc<Line>,
         offer: &ImageOffer,
         shared: impl FnOnce() -> Option<Rc<S>>,
-    ) -> Result<Option<Transfer<'t, 'x, M, S>>, ImageError> {
+    ) -> Result<Begun<'t, 'x, M, S>, ImageError> {
         let channel = Channel::new(offer.channel.0).ok_or(ImageError::ChannelInUse)?;
-        let Some(incoming) = toolstack.begin_image(offer)? else { return Ok(None) };
+        // One upload at a time; later ones take the line, or come again.
+        let turn = match offer.shared_memory {
+            SharedMemoryUse::Unreachable => None,
+            SharedMemoryUse::IfFree | SharedMemoryUse::Awaited => SharedTurn::take(&self.shared_busy),
+        };
+        let is_present = || toolstack.images_present(&[offer.id])[..] == [true];
+        if offer.shared_memory == SharedMemoryUse::Awaited && turn.is_none() && !is_present() {
+            return Ok(Begun::Later);
+        }
+        let Some(incoming) = toolstack.begin_image(offer)? else { return Ok(Begun::Present) };
         let stream = line.open(channel).map_err(|error| match error {
             StreamError::TooMany => ImageError::TooManyStreams { limit: line.most_streams() as u16 },
             StreamError::InUse | StreamError::NotUp | StreamError::NotOpen => ImageError::ChannelInUse,
         })?;
-        // One upload at a time; later ones take the line.
-        let turn = if offer.shared_memory { SharedTurn::take(&self.shared_busy) } else { None };
         let memory = turn.and_then(|turn| Some((turn, shared()?)));
         if let Some((_, memory)) = &memory {
             empty_ring(&**memory);
         }
-        Ok(Some(Transfer::new(incoming, stream, memory, self.remember(offer.id))))
+        Ok(Begun::Transfer(Transfer::new(incoming, stream, memory, self.remember(offer.id))))
     }
 
     /// Waits until an announced image is complete; says what became of it.

@@ -2,12 +2,12 @@
 
 mod common;
 
-use common::{RING, World, channel, image, offer, shared};
+use common::{RING, World, awaited, channel, image, offer, shared};
 use link::{DownReason, Event, Micros};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proto::error::ImageError;
-use proto::image::{ImageId, Upload};
+use proto::image::{ImageId, SharedMemoryUse, Upload};
 use ring::{Producer, Shared};
 use sim_xen::Config;
 use uploads::PATIENCE_NS;
@@ -58,8 +58,8 @@ fn an_upload_that_stops_short_gives_its_memory_back() {
         world.begin(&offer).unwrap();
         assert!(!world.is_clean(), "it holds memory");
         match offer.shared_memory {
-            true => world.write_shared(number, &bytes[..1000]),
-            false => world.write(number, &bytes[..1000]),
+            SharedMemoryUse::IfFree => world.write_shared(number, &bytes[..1000]),
+            _ => world.write(number, &bytes[..1000]),
         }
         world.end(number);
         assert_eq!(world.ask(offer.id).take(), incomplete(1000, LEN));
@@ -89,8 +89,8 @@ fn bytes_that_are_not_the_announced_ones_are_not_kept() {
         let number = offer.channel.0;
         world.begin(&offer).unwrap();
         match offer.shared_memory {
-            true => world.write_shared(number, &bytes),
-            false => world.write(number, &bytes),
+            SharedMemoryUse::IfFree => world.write_shared(number, &bytes),
+            _ => world.write(number, &bytes),
         }
         assert_eq!(world.ask(offer.id).take(), Some(Err(ImageError::HashMismatch)));
         world.assert_clean();
@@ -133,12 +133,39 @@ fn of_two_uploads_at_once_one_has_the_shared_memory_until_its_end() {
 }
 
 #[test]
+fn who_waits_for_the_shared_memory_claims_nothing_meanwhile() {
+    // Room for one copy of the image and for what is kept in reserve, not for two.
+    let mut world = World::on(Config { memory: Pages(32 << 8), ..Config::default() });
+    let large = image(16, 8 << 20);
+    assert_eq!(world.begin(&awaited(&large, 5)), Ok(Upload::SharedMemory));
+    world.write_shared(5, &large[..LEN]);
+    let claimed = world.sim.snapshot();
+    for number in 6..12 {
+        assert_eq!(world.begin(&awaited(&large, number)), Ok(Upload::Later));
+        world.sim.assert_clean(&claimed);
+    }
+    // Nor is a stream opened: its number is free for another.
+    drop(world.desk.line.open(channel(6)).unwrap());
+    world.end(5);
+    assert_eq!(world.begin(&awaited(&large, 12)), Ok(Upload::SharedMemory));
+    world.write_shared(12, &large);
+    let id = awaited(&large, 12).id;
+    assert_eq!(world.ask(id).take(), Some(Ok(())));
+    // What is here need not be waited for.
+    let other = image(17, LEN);
+    assert_eq!(world.begin(&awaited(&other, 13)), Ok(Upload::SharedMemory));
+    assert_eq!(world.begin(&awaited(&large, 14)), Ok(Upload::Present));
+}
+
+#[test]
 fn a_host_that_restarts_in_the_middle_leaves_nothing_and_may_begin_again() {
     let mut world = World::new();
     let bytes = image(9, LEN);
     for (number, way) in [(5, Upload::Line), (6, Upload::SharedMemory)] {
         let mut offer = offer(&bytes, number);
-        offer.shared_memory = way == Upload::SharedMemory;
+        if way == Upload::SharedMemory {
+            offer.shared_memory = SharedMemoryUse::IfFree;
+        }
         assert_eq!(world.begin(&offer), Ok(way));
         if way == Upload::Line {
             world.write(number, &bytes[..100_000]);
@@ -195,8 +222,8 @@ fn a_host_that_goes_on_without_sending_the_image_is_given_up() {
         let mut world = World::new();
         world.begin(&offer).unwrap();
         match offer.shared_memory {
-            true => world.write_shared(5, &bytes[..1000]),
-            false => world.write(5, &bytes[..1000]),
+            SharedMemoryUse::IfFree => world.write_shared(5, &bytes[..1000]),
+            _ => world.write(5, &bytes[..1000]),
         }
         for _ in 0..59 {
             world.pass_ns(1_000_000_000);

@@ -20,7 +20,7 @@ use proto::domain::{Created, DomainInfo, DomainRef, DomainState, Ended, Phase};
 use proto::endpoints::*;
 use proto::error::{CreateError, DomainError, ImageError};
 use proto::host::Greeting;
-use proto::image::Upload;
+use proto::image::{SharedMemoryUse, Upload};
 use proto::wire::{Fault, Request, RequestId, Response};
 
 /// What the fake does on request of a test.
@@ -433,6 +433,9 @@ impl Machine {
                     }
                 }
             }
+            // The end is behind what is typed, and that is not taken.
+            Event::StreamEnd(channel)
+                if self.consoles.contains(&channel) && self.world.lock().unwrap().is_deaf => {}
             Event::StreamReset(channel) | Event::StreamEnd(channel) if self.consoles.contains(&channel) => {
                 self.consoles.retain(|console| *console != channel);
                 self.world.lock().unwrap().consoles = self.consoles.len();
@@ -593,7 +596,8 @@ impl Machine {
                 let offer = body::<ImageBegin>(&request);
                 let channel = Channel::new(offer.channel.0).expect("a stream's channel");
                 self.link.stream_open(channel).expect("the channel is free");
-                let memory = self.world.lock().unwrap().shared_memory.clone().filter(|_| offer.shared_memory);
+                let is_reachable = offer.shared_memory != SharedMemoryUse::Unreachable;
+                let memory = self.world.lock().unwrap().shared_memory.clone().filter(|_| is_reachable);
                 let memory = memory.map(|path| {
                     let memory = hostctl::shm::SharedMemory::open(&path).expect("the shared memory");
                     (memory, ring::Consumer::new(hostctl::shm::RING))

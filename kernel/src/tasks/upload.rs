@@ -6,7 +6,7 @@ use core::cell::OnceCell;
 use hypercall::calls::physdev::{self, PciAddress};
 use proto::error::ImageError;
 use proto::image::{ImageOffer, Upload};
-use uploads::{PATIENCE_NS, SHARED_LEN};
+use uploads::{Begun, PATIENCE_NS, SHARED_LEN};
 
 use crate::device_memory::DeviceMemory;
 use crate::paging::DIRECT_MAP_END;
@@ -22,8 +22,11 @@ pub type SharedMemory = OnceCell<Option<Rc<DeviceMemory>>>;
 /// See [`ImageError`].
 pub fn begin(system: &'static System, offer: &ImageOffer) -> Result<Upload, ImageError> {
     let shared = || system.shared_memory.get_or_init(|| find_shared_memory(system).map(Rc::new)).clone();
-    let begun = system.uploads.begin(&system.toolstack, &system.line, offer, shared)?;
-    let Some(transfer) = begun else { return Ok(Upload::Present) };
+    let transfer = match system.uploads.begin(&system.toolstack, &system.line, offer, shared)? {
+        Begun::Present => return Ok(Upload::Present),
+        Begun::Later => return Ok(Upload::Later),
+        Begun::Transfer(transfer) => transfer,
+    };
     let way = transfer.way();
     let patience = async || system.clock.sleep_until(system.clock.now_ns() + PATIENCE_NS).await;
     executor::spawn(transfer.run(executor::yield_now, patience)).detach();

@@ -213,7 +213,7 @@ pub(crate) fn offer(container: &[u8]) -> ImageOffer {
         id: ImageId(Sha256::digest(container).into()),
         stored_len: container.len() as u64,
         channel: StreamChannel(1),
-        shared_memory: false,
+        shared_memory: proto::image::SharedMemoryUse::Unreachable,
     }
 }
 

@@ -10,7 +10,7 @@ use hypercall::Xen;
 use link::testing::Desk;
 use link::{Channel, Event, Micros};
 use proto::error::ImageError;
-use proto::image::{ImageId, ImageOffer, Upload};
+use proto::image::{ImageId, ImageOffer, SharedMemoryUse, Upload};
 use proto::wire::StreamChannel;
 use ring::layout;
 use ring::testing::Memory;
@@ -18,7 +18,7 @@ use ring::{Layout, Producer};
 use sha2::{Digest, Sha256};
 use sim_xen::{Config, SimXen, Snapshot};
 use toolstack::{About, DomainChannels, Mapping, NoRoom, Platform, Toolstack};
-use uploads::{PATIENCE_NS, SHARED_LEN, Uploads};
+use uploads::{Begun, PATIENCE_NS, SHARED_LEN, Uploads};
 use xen_abi::DomId;
 use xenstore::{SharedStore, Store};
 
@@ -114,8 +114,11 @@ impl World {
             self.desk.host.stream_open(channel).expect("it is free at the host");
         }
         let memory = self.memory.clone();
-        let begun = self.uploads.begin(self.stack, &self.desk.line, offer, || Some(memory));
-        let Some(transfer) = begun? else { return Ok(Upload::Present) };
+        let transfer = match self.uploads.begin(self.stack, &self.desk.line, offer, || Some(memory))? {
+            Begun::Present => return Ok(Upload::Present),
+            Begun::Later => return Ok(Upload::Later),
+            Begun::Transfer(transfer) => transfer,
+        };
         let way = transfer.way();
         let alarm = self.alarm.clone();
         self.desk.spawn(transfer.run(async || {}, async move || alarm.wait(PATIENCE_NS).await));
@@ -198,10 +201,14 @@ pub(crate) fn offer(bytes: &[u8], number: u16) -> ImageOffer {
         id: ImageId(Sha256::digest(bytes).into()),
         stored_len: bytes.len() as u64,
         channel: StreamChannel(number),
-        shared_memory: false,
+        shared_memory: SharedMemoryUse::Unreachable,
     }
 }
 
 pub(crate) fn shared(bytes: &[u8], number: u16) -> ImageOffer {
-    ImageOffer { shared_memory: true, ..offer(bytes, number) }
+    ImageOffer { shared_memory: SharedMemoryUse::IfFree, ..offer(bytes, number) }
+}
+
+pub(crate) fn awaited(bytes: &[u8], number: u16) -> ImageOffer {
+    ImageOffer { shared_memory: SharedMemoryUse::Awaited, ..offer(bytes, number) }
 }
