@@ -134,7 +134,13 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Runs hostctl with this command line, program name first; returns the exit code.
-pub fn run(mut args: Vec<OsString>, out: &mut Output) -> u8 {
+pub fn run(args: Vec<OsString>, out: &mut Output) -> u8 {
+    let code = run_command(args, out);
+    out.end();
+    code
+}
+
+fn run_command(mut args: Vec<OsString>, out: &mut Output) -> u8 {
     let called_as = args.first().map(PathBuf::from);
     let is_xm = called_as
         .as_deref()

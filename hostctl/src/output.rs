@@ -4,7 +4,8 @@
 //! pipe is no error: the program ends quietly, as if all had been read.
 //!
 //! What went wrong is one sentence; behind its last semicolon stands what to do about it. With `--json` the two are
-//! told apart: one object on stderr, with `error`, `code` (the exit code) and `hint`.
+//! told apart: one object on stderr, with `error`, `code` (the exit code) and `hint`. What else there is to say is in its `notes`;
+//! where nothing went wrong, they are an object of their own.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -22,7 +23,7 @@ pub struct Output {
     pub is_terminal: bool,
     /// `--json` was given: results and errors are for programs.
     pub is_json: bool,
-    /// With `--json`: what was noted, until an error takes it along.
+    /// With `--json`: what was noted, until an error takes it along or [`Output::end`] says it.
     notes: Vec<String>,
 }
 
@@ -55,16 +56,16 @@ impl Output {
         writeln!(self.stdout, "{text}")
     }
 
-    /// Writes one value to stdout as a line of JSON.
+    /// Writes one value to stdout as a line of JSON, in characters that no terminal obeys.
     ///
     /// # Errors
     /// Whatever writing gives.
     pub fn json(&mut self, value: &Value) -> io::Result<()> {
-        writeln!(self.stdout, "{value}")
+        writeln!(self.stdout, "{}", json_text(value))
     }
 
     /// Writes one line to stderr, after everything written to stdout so far; with `--json` it waits for the error that it
-    /// belongs to. A closed stderr is no reason to fail.
+    /// belongs to, or for [`Output::end`]. A closed stderr is no reason to fail.
     pub fn complain(&mut self, text: &str) {
         if self.is_json {
             self.notes.push(text.to_owned());
@@ -97,7 +98,7 @@ impl Output {
         if !self.notes.is_empty() {
             object.insert("notes".into(), json!(std::mem::take(&mut self.notes)));
         }
-        self.say(&Value::Object(object).to_string());
+        self.say(&json_text(&Value::Object(object)));
         code
     }
 
@@ -105,6 +106,14 @@ impl Output {
     pub fn stopped(&mut self, signal: i32) -> u8 {
         let code = exit::by_signal(signal);
         if self.is_json { self.fail(code, &format!("stopped by signal {signal}")) } else { code }
+    }
+
+    /// The command is over: what was noted, and no error took along, is said now.
+    pub fn end(&mut self) {
+        if !self.notes.is_empty() {
+            let object = json!({ "notes": std::mem::take(&mut self.notes) });
+            self.say(&json_text(&object));
+        }
     }
 
     fn say(&mut self, text: &str) {
@@ -127,6 +136,19 @@ impl Output {
     pub fn flush(&mut self) -> io::Result<()> {
         self.stdout.flush()
     }
+}
+
+/// A value as JSON on one line. JSON lets the control characters from 0x7f on stand as they are, and guests' text may have them,
+/// so they are escaped here: they can only be in strings.
+fn json_text(value: &Value) -> String {
+    let mut text = String::new();
+    for character in value.to_string().chars() {
+        match character {
+            '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", u32::from(character))),
+            _ => text.push(character),
+        }
+    }
+    text
 }
 
 /// Makes control characters visible (`^[` for escape), all but newline, carriage return and tab.
@@ -265,6 +287,39 @@ mod tests {
             failed("it broke"),
             json!({ "error": "it broke", "code": 4, "hint": null, "notes": ["by the way"] })
         );
+    }
+
+    #[test]
+    fn with_json_no_control_character_reaches_a_terminal() {
+        let value = json!({ "guest": "\u{9b}31m\u{7f}\u{80}\u{9f}\u{1b}[m \u{a0}\u{e4}" });
+        let ((), stdout, _) = testing::captured(|out| out.json(&value).unwrap());
+        assert_eq!(stdout, "{\"guest\":\"\\u009b31m\\u007f\\u0080\\u009f\\u001b[m \u{a0}\u{e4}\"}\n");
+        assert_eq!(serde_json::from_str::<Value>(&stdout).unwrap(), value);
+        let (_, _, stderr) = testing::captured(|out| {
+            out.is_json = true;
+            out.fail(1, "no \u{9b}31m")
+        });
+        assert!(!stderr.contains(|c: char| c.is_control() && c != '\n'), "{stderr:?}");
+    }
+
+    #[test]
+    fn with_json_notes_of_a_command_that_succeeds_are_an_object() {
+        let noted = |body: fn(&mut Output)| {
+            testing::captured(|out| {
+                out.is_json = true;
+                body(out);
+                out.end();
+            })
+        };
+        let ((), stdout, stderr) = noted(|out| out.complain("by the way"));
+        assert_eq!((stdout.as_str(), stderr.as_str()), ("", "{\"notes\":[\"by the way\"]}\n"));
+        assert_eq!(noted(|_| ()).2, "");
+        // Said once.
+        let ((), _, stderr) = noted(|out| {
+            out.complain("by the way");
+            out.fail(1, "it broke");
+        });
+        assert_eq!(stderr.lines().count(), 1);
     }
 
     #[test]
