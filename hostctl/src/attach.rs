@@ -23,6 +23,11 @@ const MOST_TYPED: usize = 1 << 20;
 /// Bytes of a pipe that may wait for the guest.
 const MOST_PIPED: usize = 64 << 10;
 
+/// How long what was typed before Ctrl-] may take to go in where somebody sits at a terminal and wants to be gone.
+const PARTING: Duration = Duration::from_secs(1);
+/// Likewise for a pipe, counted anew whenever the broker takes some of it.
+const PARTING_PIPE: Duration = Duration::from_secs(30);
+
 /// Why an attachment ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -125,7 +130,8 @@ impl Console {
     /// guest prints goes on to stdout until the domain is gone, so that a script may type and then read.
     ///
     /// What the guest does not take waits here. A terminal is read all the same, since Ctrl-] may follow, and what is typed beyond
-    /// [`MOST_TYPED`] is lost; a pipe is not read until there is room.
+    /// [`MOST_TYPED`] is lost; a pipe is not read until there is room. What is still on its way at Ctrl-] has [`PARTING`] or
+    /// [`PARTING_PIPE`] to go in; else stderr says that some of it did not.
     ///
     /// # Errors
     /// The line is lost, a signal came, or stdout is closed.
@@ -156,13 +162,43 @@ impl Console {
                         client.queue(self.stream.channel, typed);
                     }
                     if end.is_some() {
-                        // The rest is for a guest that does not read.
-                        client.push()?;
+                        let patience = if raw.is_some() { PARTING } else { PARTING_PIPE };
+                        let all_typed = self.part(client, out, patience)?;
+                        drop(raw);
+                        if !all_typed {
+                            out.complain("hostctl: the guest did not take all that was typed");
+                        }
                         return Ok(Ended::Detached);
                     }
                 }
                 None => {}
             }
         }
+    }
+
+    /// Ends our half of the stream, and waits for the other end's, which it sends when all has been typed; says whether it came.
+    fn part(&self, client: &mut Client, out: &mut Output, patience: Duration) -> Result<bool, CallError> {
+        client.finish(self.stream.channel);
+        let mut unsent = client.nr_unsent();
+        let mut give_up = Instant::now() + patience;
+        // What the guest prints meanwhile is no reason to wait longer.
+        while Instant::now() < give_up {
+            match self.stream.bytes_of(&client.event(None, Some(give_up))?) {
+                Some(Ok(bytes)) => {
+                    out.stdout.write_all(&bytes)?;
+                    out.flush()?;
+                }
+                Some(Err(_)) => {
+                    client.reset(self.stream.channel);
+                    return Ok(true);
+                }
+                None => {}
+            }
+            if client.nr_unsent() < unsent {
+                unsent = client.nr_unsent();
+                give_up = Instant::now() + patience;
+            }
+        }
+        Ok(false)
     }
 }

@@ -149,6 +149,43 @@ fn a_pipe_longer_than_what_may_wait_arrives_whole_at_a_guest_that_says_nothing()
     assert_eq!(fake::finish(child).code, 0);
 }
 
+#[test]
+fn a_long_pipe_that_ends_in_control_and_bracket_arrives_whole() {
+    let fake = Fake::start();
+    fake.world.lock().unwrap().is_mute = true;
+    let mut child = fake.spawn(&["xm", "console", "guest1"]);
+    let text: Vec<u8> = (0..1 << 20).map(|n| b'a' + (n / 7 % 26) as u8).collect();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&text).unwrap();
+    stdin.write_all(b"\x1d and what stands behind it").unwrap();
+    drop(stdin);
+    // Once the command has ended, the guest has all of it.
+    let done = fake::finish(child);
+    assert_eq!((done.code, done.stderr.as_str()), (0, ""));
+    let typed = fake.world.lock().unwrap().typed.clone();
+    assert!(typed == text, "{} of {} bytes arrived", typed.len(), text.len());
+}
+
+#[test]
+fn what_a_guest_did_not_take_before_control_and_bracket_is_told() {
+    let lost = "the guest did not take all that was typed";
+    for (words, note) in [
+        (&["xm", "console", "guest1"][..], format!("hostctl: {lost}\n")),
+        (&["--json", "xm", "console", "guest1"], format!("{{\"notes\":[\"hostctl: {lost}\"]}}\n")),
+    ] {
+        let fake = Fake::start();
+        fake.world.lock().unwrap().is_deaf = true;
+        let (mut user, terminal) = pair();
+        let mut command = fake.hostctl(words);
+        let mut child = command.stdin(terminal).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        fake.until("the console is open", |world| world.consoles == 1);
+        user.write_all(b"anybody?\x1d").unwrap();
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!((child.wait().unwrap().code(), told), (Some(0), note));
+    }
+}
+
 /// What is drawn while an upload or a build goes on, and ends, under these settings. It ends when `awaited` is there, else
 /// long after it would be.
 fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool, awaited: Option<&str>) -> String {

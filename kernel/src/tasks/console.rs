@@ -9,19 +9,22 @@ use link::line::{Broken, Stream};
 
 /// How the stream's work ended.
 enum Ended {
-    /// The domain is gone and everything it printed was sent, or nobody follows.
+    /// The domain is gone and everything it printed was sent, or nobody follows, or all that the other end had to type is typed.
     Finished,
     /// The other end threw the stream away.
     Abandoned,
 }
 
-/// Copies both ways until the domain or the other end is gone.
+/// Copies both ways until the domain is gone or the other end has had enough.
+///
+/// The other end leaves by ending its half, and knows from our end that everything it typed has gone in. Throwing the stream away
+/// would take what is on its way along.
 pub async fn attach(consoles: &'static SharedConsoles, reader: Reader, stream: Stream, follow: bool) {
     let typed = type_in(consoles, &reader, &stream);
     let printed = print_out(consoles, reader.clone(), &stream, follow);
     let ended = match select3(printed, typed, stream.broken()).await {
-        Either3::First(ended) => ended,
-        Either3::Second(()) | Either3::Third(()) => Ended::Abandoned,
+        Either3::First(ended) | Either3::Second(ended) => ended,
+        Either3::Third(()) => Ended::Abandoned,
     };
     match ended {
         Ended::Finished => stream.close(),
@@ -46,23 +49,25 @@ async fn print_out(consoles: &SharedConsoles, mut reader: Reader, stream: &Strea
     }
 }
 
-/// Types what comes; returns when the other end threw the stream away. The stream's end only means that nothing more is
-/// typed: output goes on.
-async fn type_in(consoles: &SharedConsoles, reader: &Reader, stream: &Stream) {
+/// Types what comes, until the other end has ended its half or threw the stream away.
+async fn type_in(consoles: &SharedConsoles, reader: &Reader, stream: &Stream) -> Ended {
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
         match stream.read(&mut bytes).await {
-            Ok(0) => return stream.broken().await,
+            Ok(0) => return Ended::Finished,
             Ok(_) => (),
-            Err(Broken) => return,
+            Err(Broken) => return Ended::Abandoned,
         }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             match poll_fn(|cx| consoles.borrow_mut().poll_write(reader.console(), rest, cx)).await {
                 Ok(taken) => rest = &rest[taken..],
                 // Typing into a dead domain goes nowhere; its last words are still being sent.
-                Err(Gone) => return stream.broken().await,
+                Err(Gone) => {
+                    stream.broken().await;
+                    return Ended::Abandoned;
+                }
             }
         }
     }
