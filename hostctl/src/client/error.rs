@@ -70,6 +70,12 @@ pub enum CallError {
     /// All stream channels are in use.
     #[error("all streams to the control domain are in use; close a console and try again")]
     NoChannel,
+    /// A stream brought more, while it was written to, than anything that was asked for.
+    #[error("the control domain at {line} sends without end and without being asked")]
+    Flooded {
+        /// The line.
+        line: String,
+    },
     /// A signal asked to stop.
     #[error("stopped by signal {0}")]
     Interrupted(i32),

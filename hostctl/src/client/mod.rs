@@ -30,6 +30,10 @@ use crate::progress::Progress;
 /// How long the control domain may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Bytes of streams that may come while something is written. Whoever writes gets a bell for each piece or an answer for each
+/// request: a few KiB.
+const MOST_WAITING: usize = 16 << 20;
+
 /// A call under way.
 pub struct Ticket<E> {
     id: RequestId,
@@ -65,6 +69,10 @@ pub struct Client {
     out: Vec<u8>,
     welcome: Option<Welcome>,
     waiting: VecDeque<FromBroker>,
+    /// Bytes of streams in `waiting`.
+    nr_waiting: usize,
+    /// What happened last is that the other descriptor was readable: the broker's words are next.
+    had_extra: bool,
     /// Channels that were reserved and not given up.
     nr_streams: usize,
     signals: &'static Signals,
@@ -105,6 +113,8 @@ impl Client {
             out: Vec::new(),
             welcome: None,
             waiting: VecDeque::new(),
+            nr_waiting: 0,
+            had_extra: false,
             nr_streams: 0,
             signals,
             opened: Instant::now(),
@@ -272,15 +282,19 @@ impl Client {
         }
     }
 
-    /// Sends bytes on a stream, and waits until the broker has taken them.
+    /// Sends bytes on a stream, and waits until the broker has taken them. What comes meanwhile is read and kept: the broker
+    /// takes nothing from a client that does not read.
     ///
     /// # Errors
-    /// The line is lost, or a signal came.
+    /// The line is lost, or a signal came, or [`MOST_WAITING`] bytes came: no peer of ours says so much while it is talked to.
     pub fn write(&mut self, channel: u16, bytes: &[u8]) -> Result<(), CallError> {
         self.send(&ToBroker::Data { channel, bytes: bytes.to_vec() });
         while !self.out.is_empty() {
             if let Some(message) = self.next()? {
                 self.keep(message);
+            }
+            if self.nr_waiting > MOST_WAITING {
+                return Err(CallError::Flooded { line: self.line.to_string() });
             }
         }
         Ok(())
@@ -294,14 +308,6 @@ impl Client {
     /// How many bytes the broker has not taken yet.
     pub fn nr_unsent(&self) -> usize {
         self.out.len()
-    }
-
-    /// Hands on as much as the broker takes at this moment.
-    ///
-    /// # Errors
-    /// The broker is gone.
-    pub fn push(&mut self) -> Result<(), CallError> {
-        self.try_write().map_err(|error| self.broker_gone(&error.to_string()))
     }
 
     /// Says that nothing more will be written to a stream.
@@ -318,8 +324,9 @@ impl Client {
     /// Waits for whatever happens next: an answer, bytes of a stream, `extra` being readable, everything being sent, `until`
     /// having come.
     ///
-    /// `extra` comes first: what a guest prints without end must not keep its user from being heard. Nor do words without
-    /// end keep themselves from being sent, or a signal from being heard.
+    /// `extra` and the rest take turns: what a guest prints without end must not keep its user from being heard, nor a pipe
+    /// without end what the guest prints from being shown. Nor does either keep bytes from being sent, or a signal from being
+    /// heard.
     ///
     /// # Errors
     /// The line is lost, or a signal came.
@@ -330,14 +337,19 @@ impl Client {
     ) -> Result<Event, CallError> {
         let had_output = !self.out.is_empty();
         loop {
-            if extra.is_some_and(is_readable) {
+            let is_their_turn = std::mem::take(&mut self.had_extra);
+            if !is_their_turn && extra.is_some_and(is_readable) {
+                self.had_extra = true;
                 self.check_limits(None)?;
                 // A broker that is gone is found by the next wait, which hears its last words too.
                 let _ = self.try_write();
                 return Ok(Event::Extra);
             }
             let message = match self.waiting.pop_front() {
-                Some(message) => Some(message),
+                Some(message) => {
+                    self.nr_waiting -= stream_bytes(&message);
+                    Some(message)
+                }
                 None if had_output && self.out.is_empty() => return Ok(Event::Sent),
                 None => self.receive(extra, until)?,
             };
@@ -356,7 +368,10 @@ impl Client {
     fn keep(&mut self, message: FromBroker) {
         match message {
             FromBroker::Welcome(welcome) => self.welcome = Some(welcome),
-            other => self.waiting.push_back(other),
+            other => {
+                self.nr_waiting += stream_bytes(&other);
+                self.waiting.push_back(other);
+            }
         }
     }
 
@@ -394,3 +409,14 @@ impl Client {
         CallError::Broker { line: self.line.to_string(), reason: reason.into() }
     }
 }
+
+/// How many bytes of a stream a message brings.
+fn stream_bytes(message: &FromBroker) -> usize {
+    match message {
+        FromBroker::Data { bytes, .. } => bytes.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;
