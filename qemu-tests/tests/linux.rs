@@ -8,13 +8,15 @@ use anyhow::Result;
 use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE};
 use qemu_tests::{Boot, Machine, artifacts, ramdisk};
 
-/// With an IOMMU a page is missing, once, after domain 0 has grown by a cached image (docs/accidents.md), in KiB. Presumably it
-/// is one of the tables of what domain 0's devices may reach.
-const IOMMU_KIB: u64 = 4;
+/// With an IOMMU 4 KiB were seen to be missing, once, after domain 0 had grown by its first cached images (docs/accidents.md). That
+/// it is one of the tables of what domain 0's devices may reach is an inference. Without an IOMMU nothing may be missing.
+fn lost_kib(boot: Boot) -> u64 {
+    if boot.iommu { 4 } else { 0 }
+}
 
 fn main() -> ExitCode {
     let all: &[suite::Promise] = &[("Linux answers what is typed into its console", dialogue)];
-    suite::main_allowing(IOMMU_KIB, &[(Boot::PLAIN, all), (Boot::OTHER, all)])
+    suite::main_allowing(lost_kib, &[(Boot::PLAIN, all), (Boot::OTHER, all)])
 }
 
 fn dialogue(machine: &Machine) -> Result<()> {
@@ -32,7 +34,9 @@ fn dialogue(machine: &Machine) -> Result<()> {
     console.type_line("echo $((6 * 7)) is the answer")?;
     console.wait_for("42 is the answer", PATIENCE)?;
     console.wait_for(ramdisk::PROMPT, PATIENCE)?;
-    console.type_line("poweroff -f")?;
+    // Typed and gone at once: what stands before Ctrl-] arrives all the same.
+    console.type_in("poweroff -f\n\x1d")?;
+    console.finish(PATIENCE)?.with_code(0)?;
     machine.wait_state("linux", PATIENCE, |state| state.is_none())?;
     suite::is_back(machine, before, 0)
 }

@@ -19,9 +19,12 @@ const TOOLS: &str = "/usr/bin/xenstore";
 /// Nodes that the dying guest leaves: close to what its quota of memory allows.
 const NODES: usize = 500;
 
-/// With an IOMMU, Xen keeps page tables for what domain 0's devices may reach: a page more, once, for each of the two images that a
-/// trial puts into the cache at most, in KiB.
-const IOMMU_KIB: u64 = 8;
+/// With an IOMMU 4 KiB were seen to be missing, once, after domain 0 had grown by cached images (docs/accidents.md); a trial caches
+/// two at most. That these are tables of what domain 0's devices may reach is an inference. Without an IOMMU nothing may be
+/// missing.
+fn lost_kib(boot: Boot) -> u64 {
+    if boot.iommu { 8 } else { 0 }
+}
 
 fn main() -> ExitCode {
     let all: &[suite::Promise] = &[
@@ -29,7 +32,7 @@ fn main() -> ExitCode {
         ("this kernel as a guest says who it is and ends when it is told to", client_mode),
         ("Linux uses the store through its own xenbus, and dies with all its nodes", linux),
     ];
-    suite::main_allowing(IOMMU_KIB, &[(Boot::PLAIN, all), (Boot::OTHER, all)])
+    suite::main_allowing(lost_kib, &[(Boot::PLAIN, all), (Boot::OTHER, all)])
 }
 
 /// Runs `hostctl xenstore` with these words; returns what it prints.

@@ -24,12 +24,12 @@ pub(crate) type Promise = (&'static str, fn(&Machine) -> Result<()>);
 /// Runs a file's promises, those for one machine together. Returns the status for the process to end with.
 #[allow(dead_code, reason = "each test file is a program of its own; one of them needs the other")]
 pub(crate) fn main(machines: &[(Boot, &[Promise])]) -> ExitCode {
-    main_allowing(0, machines)
+    main_allowing(|_| 0, machines)
 }
 
-/// As [`main`], where each trial may cost so many KiB.
+/// As [`main`], where each trial may cost so many KiB on such a machine.
 #[allow(dead_code, reason = "as above")]
-pub(crate) fn main_allowing(lost_kib: u64, machines: &[(Boot, &[Promise])]) -> ExitCode {
+pub(crate) fn main_allowing(lost_kib: fn(Boot) -> u64, machines: &[(Boot, &[Promise])]) -> ExitCode {
     let mut arguments = Arguments::from_args();
     // They share machines, and two cores are soon full.
     arguments.test_threads = Some(1);
@@ -43,8 +43,12 @@ pub(crate) fn main_allowing(lost_kib: u64, machines: &[(Boot, &[Promise])]) -> E
                 return ExitCode::FAILURE;
             }
         };
-        let machine =
-            Arc::new(Shared { boot, lost_kib, machine: Mutex::new(None), left: Mutex::new(promises.len()) });
+        let machine = Arc::new(Shared {
+            boot,
+            lost_kib: lost_kib(boot),
+            machine: Mutex::new(None),
+            left: Mutex::new(promises.len()),
+        });
         shared.push(machine.clone());
         let iommu = if boot.iommu { "with" } else { "without" };
         for (name, promise) in *promises {
