@@ -2,13 +2,15 @@
 
 mod suite;
 
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use qemu_tests::machine::PATIENCE;
 use qemu_tests::process::{self, Done};
 use qemu_tests::{Boot, Machine, artifacts};
+use tempfile::NamedTempFile;
 
 fn main() -> ExitCode {
     suite::main(&[(
@@ -36,10 +38,11 @@ fn refused(done: Done, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-fn file(machine: &Machine, name: &str, content: &[u8]) -> Result<PathBuf> {
-    let path = std::env::temp_dir().join(format!("nanodom-{}-{}-{name}", std::process::id(), machine.name()));
-    std::fs::write(&path, content)?;
-    Ok(path)
+/// A file with this content, gone when dropped.
+fn file(name: &str, content: &[u8]) -> Result<NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(&format!("nanodom-{name}-")).tempfile()?;
+    file.write_all(content)?;
+    Ok(file)
 }
 
 fn bad_kernels(machine: &Machine) -> Result<()> {
@@ -65,20 +68,16 @@ fn bad_kernels(machine: &Machine) -> Result<()> {
         ("too-large", &too_large, &["segment", "fit", "memory"]),
     ];
     for (name, content, words) in cases {
-        let path = file(machine, name, content)?;
-        let done = machine.create_by("x", &path, &["memory=4"])?;
-        std::fs::remove_file(&path)?;
-        refused(done, words)?;
+        let file = file(name, content)?;
+        refused(machine.create_by("x", file.path(), &["memory=4"])?, words)?;
     }
     Ok(())
 }
 
 fn ramdisk_too_large(machine: &Machine) -> Result<()> {
-    let disk = file(machine, "ramdisk", &vec![0x5a; 8 << 20])?;
-    let word = format!("ramdisk={}", disk.display());
-    let done = machine.create_by("x", &artifacts::guest("idle")?, &["memory=4", &word])?;
-    std::fs::remove_file(&disk)?;
-    refused(done, &["fit", "memory"])
+    let disk = file("ramdisk", &vec![0x5a; 8 << 20])?;
+    let word = format!("ramdisk={}", disk.path().display());
+    refused(machine.create_by("x", &artifacts::guest("idle")?, &["memory=4", &word])?, &["fit", "memory"])
 }
 
 fn bad_memory(machine: &Machine) -> Result<()> {

@@ -3,16 +3,16 @@
 mod suite;
 
 use std::fs::File;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use qemu_tests::machine::PATIENCE;
 use qemu_tests::process;
 use qemu_tests::{Boot, Machine, artifacts};
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::NamedTempFile;
 
 fn main() -> ExitCode {
     suite::main(&[(
@@ -31,27 +31,79 @@ fn main() -> ExitCode {
     )])
 }
 
-/// Whatever is there after a broken create is a whole domain or none, and the name is free again after a destroy.
-fn killed_creates(machine: &Machine) -> Result<()> {
+/// How often a create may be quicker than two looks at it.
+const ATTEMPTS: usize = 20;
+
+/// The words of a create of a Linux guest that takes its time to be built.
+fn victim() -> Result<[String; 8]> {
     let kernel = format!("kernel={}", artifacts::vmlinuz()?.display());
     let disk = format!("ramdisk={}", artifacts::named(artifacts::RAMDISK)?.display());
-    let words = ["create", "-q", "-p", "/dev/null", "name=victim", &kernel, &disk, "memory=128"];
-    // The first meets the unpacking and the upload, later ones the building.
-    for (signal, ms) in [(Signal::INT, 150), (Signal::KILL, 400), (Signal::INT, 20), (Signal::KILL, 60)] {
-        let running = machine.start_xm(&words)?;
-        std::thread::sleep(Duration::from_millis(ms));
-        // It may have been faster: then this is an ordinary create.
-        let _ = running.signal(signal);
+    Ok(["create", "-q", "-p", "/dev/null", "name=victim", &kernel, &disk, "memory=512"].map(str::to_owned))
+}
+
+fn start_victim(machine: &Machine) -> Result<process::Running> {
+    machine.start_xm(&victim()?.each_ref().map(String::as_str))
+}
+
+/// Whether the victim is being built; `None` where it is not there. It has no uptime until it is complete.
+fn is_building(machine: &Machine) -> Result<Option<bool>> {
+    let list = machine.xm_json(&["list"])?;
+    let mut domains = list.as_array().context("a list")?.iter();
+    Ok(domains.find(|domain| domain["name"] == "victim").map(|domain| domain["uptime_ms"] == 0))
+}
+
+/// Starts a create of the victim, whose images the machine has, and returns in the middle of it: hostctl is stopped, and after
+/// that the domain was still being built.
+fn caught_building(machine: &Machine) -> Result<process::Running> {
+    for _ in 0..ATTEMPTS {
+        let running = start_victim(machine)?;
+        let deadline = Instant::now() + PATIENCE;
+        while is_building(machine)?.is_none() {
+            ensure!(Instant::now() < deadline, "the domain does not appear");
+        }
+        running.signal(Signal::STOP)?;
+        if is_building(machine)? == Some(true) {
+            return Ok(running);
+        }
+        running.signal(Signal::CONT)?;
+        running.finish(PATIENCE)?.with_code(0)?;
+        machine.destroy("victim")?;
+    }
+    bail!("{ATTEMPTS} creates were over before they could be caught")
+}
+
+/// What the control domain had begun, it ends: built, or taken apart. Says which, and leaves nothing.
+fn settle(machine: &Machine) -> Result<bool> {
+    let deadline = Instant::now() + PATIENCE;
+    while is_building(machine)? == Some(true) {
+        ensure!(Instant::now() < deadline, "the domain stays half built");
+    }
+    let is_whole = machine.wait_state("victim", PATIENCE, is_settled)?.is_some();
+    if is_whole {
+        machine.destroy("victim")?;
+    }
+    Ok(is_whole)
+}
+
+/// Whatever is there after a broken create is a whole domain or none, and the name is free again after a destroy. That uploads may be
+/// broken is another promise.
+fn killed_creates(machine: &Machine) -> Result<()> {
+    start_victim(machine)?.finish(PATIENCE)?.with_code(0)?;
+    machine.destroy("victim")?;
+    for signal in [Signal::INT, Signal::KILL] {
+        let running = caught_building(machine)?;
+        running.signal(signal)?;
+        running.signal(Signal::CONT)?;
         let done = running.finish(PATIENCE)?;
-        ensure!(done.code != Some(2), "{done:#}");
-        // What the control domain had begun, it ends: built, or taken apart.
-        let state = machine.wait_state("victim", PATIENCE, is_settled)?;
-        if state.is_some() {
-            machine.destroy("victim")?;
+        let is_whole = settle(machine)?;
+        if signal == Signal::INT {
+            // It waited for the domain, and took it away again.
+            ensure!(done.code == Some(1) && !is_whole, "{done:#}");
+        } else {
+            ensure!(done.code.is_none(), "{done:#}");
         }
     }
-    let again = process::run(&mut machine.xm_command(&words), PATIENCE)?;
-    again.ok().context("after the broken ones")?;
+    start_victim(machine)?.finish(PATIENCE)?.with_code(0).context("after the broken ones")?;
     machine.destroy("victim")
 }
 
@@ -59,7 +111,7 @@ fn killed_creates(machine: &Machine) -> Result<()> {
 const LARGE_MIB: usize = 32;
 
 /// An image that the machine has not seen yet, and that does not get smaller by packing.
-fn new_image(machine: &Machine, seed: u64, len: usize) -> Result<PathBuf> {
+fn new_image(seed: u64, len: usize) -> Result<NamedTempFile> {
     let mut state = seed;
     let noise = std::iter::repeat_with(|| {
         // Xorshift: never zero, never the same soon.
@@ -69,15 +121,15 @@ fn new_image(machine: &Machine, seed: u64, len: usize) -> Result<PathBuf> {
         state.to_le_bytes()
     });
     let bytes: Vec<u8> = noise.take(len / 8).flatten().collect();
-    let path = std::env::temp_dir().join(format!("nanodom-{}-image-{seed}", machine.name()));
-    std::fs::write(&path, bytes)?;
-    Ok(path)
+    let mut file = tempfile::Builder::new().prefix("nanodom-image-").tempfile()?;
+    file.write_all(&bytes)?;
+    Ok(file)
 }
 
 /// A create of a guest with this ramdisk, which has to be sent first.
-fn create_with(machine: &Machine, name: &str, ramdisk: &Path) -> Result<process::Running> {
+fn create_with(machine: &Machine, name: &str, ramdisk: &NamedTempFile) -> Result<process::Running> {
     let kernel = format!("kernel={}", artifacts::guest("idle")?.display());
-    let (name, ramdisk) = (format!("name={name}"), format!("ramdisk={}", ramdisk.display()));
+    let (name, ramdisk) = (format!("name={name}"), format!("ramdisk={}", ramdisk.path().display()));
     machine.start_xm(&["create", "-q", "-p", "/dev/null", &name, &kernel, &ramdisk, "memory=64"])
 }
 
@@ -91,7 +143,7 @@ fn sent_through_memory(machine: &Machine) -> Result<u32> {
 }
 
 /// Starts a create, and returns when its upload is in full swing.
-fn caught_uploading(machine: &Machine, name: &str, ramdisk: &Path) -> Result<process::Running> {
+fn caught_uploading(machine: &Machine, name: &str, ramdisk: &NamedTempFile) -> Result<process::Running> {
     let before = sent_through_memory(machine)?;
     let running = create_with(machine, name, ramdisk)?;
     let deadline = Instant::now() + PATIENCE;
@@ -106,12 +158,12 @@ fn caught_uploading(machine: &Machine, name: &str, ramdisk: &Path) -> Result<pro
 }
 
 fn two_uploads(machine: &Machine) -> Result<()> {
-    let large = new_image(machine, 1, LARGE_MIB << 20)?;
-    let small = new_image(machine, 2, 100 << 10)?;
+    let large = new_image(1, LARGE_MIB << 20)?;
+    let small = new_image(2, 100 << 10)?;
     let first = caught_uploading(machine, "first", &large)?;
     // The memory is taken: a small image takes the line, while the other does not move; a large one waits its turn.
     create_with(machine, "second", &small)?.finish(PATIENCE)?.with_code(0)?;
-    let images = [new_image(machine, 3, 8 << 20)?, new_image(machine, 4, 8 << 20)?];
+    let images = [new_image(3, 8 << 20)?, new_image(4, 8 << 20)?];
     let both = [create_with(machine, "third", &images[0])?, create_with(machine, "fourth", &images[1])?];
     first.signal(Signal::CONT)?;
     first.finish(PATIENCE)?.with_code(0)?;
@@ -121,15 +173,12 @@ fn two_uploads(machine: &Machine) -> Result<()> {
     for name in ["first", "second", "third", "fourth"] {
         machine.destroy(name)?;
     }
-    for path in [&large, &small, &images[0], &images[1]] {
-        std::fs::remove_file(path)?;
-    }
     Ok(())
 }
 
 fn killed_uploads(machine: &Machine) -> Result<()> {
     for (seed, signal) in [(5, Signal::KILL), (6, Signal::INT)] {
-        let large = new_image(machine, seed, LARGE_MIB << 20)?;
+        let large = new_image(seed, LARGE_MIB << 20)?;
         let before = (machine.unused_kib()?, images_kib(machine)?);
         let running = caught_uploading(machine, "victim", &large)?;
         running.signal(signal)?;
@@ -148,7 +197,6 @@ fn killed_uploads(machine: &Machine) -> Result<()> {
         let sent = sent_through_memory(machine)?.wrapping_sub(sent) as usize;
         ensure!(sent >= LARGE_MIB << 20, "{sent} bytes went through the memory");
         machine.destroy("victim")?;
-        std::fs::remove_file(&large)?;
     }
     Ok(())
 }
@@ -174,25 +222,19 @@ fn killed_broker(machine: &Machine) -> Result<()> {
     machine.destroy("obey")
 }
 
-/// The line is lost in the middle of a create: the command says so, and what it began is whole or gone.
+/// The line is lost in the middle of a create: it goes on through another, or the command says so; what it began is whole or gone.
 fn lost_line(machine: &Machine) -> Result<()> {
-    let kernel = format!("kernel={}", artifacts::vmlinuz()?.display());
-    let disk = format!("ramdisk={}", artifacts::named(artifacts::RAMDISK)?.display());
-    for ms in [30, 100] {
-        // There is a broker already, so that the create does not spend its time starting one.
-        machine.domains()?;
-        let running =
-            machine.start_xm(&["create", "-q", "-p", "/dev/null", "name=victim", &kernel, &disk])?;
-        std::thread::sleep(Duration::from_millis(ms));
-        for broker in brokers(machine)? {
-            kill_process(broker, Signal::KILL)?;
-        }
-        let done = running.finish(PATIENCE)?;
-        ensure!(done.code == Some(0) || !done.stderr.is_empty(), "{done:#}");
-        if machine.wait_state("victim", PATIENCE, is_settled)?.is_some() {
-            machine.destroy("victim")?;
-        }
+    start_victim(machine)?.finish(PATIENCE)?.with_code(0)?;
+    machine.destroy("victim")?;
+    let running = caught_building(machine)?;
+    for broker in brokers(machine)? {
+        kill_process(broker, Signal::KILL)?;
     }
+    running.signal(Signal::CONT)?;
+    let done = running.finish(PATIENCE)?;
+    ensure!(done.code == Some(0) || !done.stderr.is_empty(), "{done:#}");
+    let is_whole = settle(machine)?;
+    ensure!(is_whole || done.code != Some(0), "it is said to be there: {done:#}");
     Ok(())
 }
 
