@@ -30,6 +30,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// All of them. The saved form numbers them by their place here, so the order never changes.
+    pub(crate) const ALL: [Error; 10] = [
+        Error::Invalid,
+        Error::Access,
+        Error::Exists,
+        Error::NotFound,
+        Error::NoSpace,
+        Error::Unsupported,
+        Error::Busy,
+        Error::Again,
+        Error::TooBig,
+        Error::NotPermitted,
+    ];
+
     /// The name that goes on the wire.
     pub const fn word(self) -> &'static str {
         match self {

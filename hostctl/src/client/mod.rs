@@ -105,7 +105,18 @@ impl Client {
         let socket = start::connect(&line, &place).map_err(broker)?;
         socket.set_nonblocking(true)?;
         let deadline = options.timeout.map(|limit| (Instant::now() + limit, limit.as_secs()));
-        Ok(Client {
+        Ok(Client { deadline, ..Client::over(socket, line, place, signals, patience) })
+    }
+
+    /// A client of the broker at the other end of `socket`.
+    fn over(
+        socket: UnixStream,
+        line: Line,
+        place: Place,
+        signals: &'static Signals,
+        patience: Duration,
+    ) -> Client {
+        Client {
             line,
             place,
             socket,
@@ -119,9 +130,9 @@ impl Client {
             signals,
             opened: Instant::now(),
             patience,
-            deadline,
+            deadline: None,
             progress: Progress::default(),
-        })
+        }
     }
 
     /// The line that this client uses.

@@ -19,23 +19,8 @@ fn pair() -> (Client, UnixStream) {
         shared_memory: None,
         stays: false,
     };
-    let client = Client {
-        line: Line::Unix(nowhere()),
-        place,
-        socket,
-        decoder: Decoder::default(),
-        out: Vec::new(),
-        welcome: None,
-        waiting: VecDeque::new(),
-        nr_waiting: 0,
-        had_extra: false,
-        nr_streams: 0,
-        signals: Signals::get().unwrap(),
-        opened: Instant::now(),
-        patience: Duration::from_secs(60),
-        deadline: None,
-        progress: Progress::default(),
-    };
+    let patience = Duration::from_secs(60);
+    let client = Client::over(socket, Line::Unix(nowhere()), place, Signals::get().unwrap(), patience);
     (client, broker)
 }
 

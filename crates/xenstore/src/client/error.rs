@@ -74,18 +74,6 @@ impl Refusal {
 
 /// The error that a server's word names.
 pub(super) fn refused(word: &[u8]) -> ClientError {
-    const KNOWN: [Error; 10] = [
-        Error::Invalid,
-        Error::Access,
-        Error::Exists,
-        Error::NotFound,
-        Error::NoSpace,
-        Error::Unsupported,
-        Error::Busy,
-        Error::Again,
-        Error::TooBig,
-        Error::NotPermitted,
-    ];
     const OTHER: [Refusal; 6] = [
         Refusal::IsDirectory,
         Refusal::NoMemory,
@@ -94,7 +82,7 @@ pub(super) fn refused(word: &[u8]) -> ClientError {
         Refusal::ReadOnly,
         Refusal::IsConnected,
     ];
-    match KNOWN.into_iter().find(|error| error.word().as_bytes() == word) {
+    match Error::ALL.into_iter().find(|error| error.word().as_bytes() == word) {
         Some(error) => ClientError::Refused(error),
         None => {
             let other = OTHER.into_iter().find(|other| other.word().as_bytes() == word);

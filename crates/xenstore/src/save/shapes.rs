@@ -16,19 +16,6 @@ use crate::perms::{Access, Perm, Perms};
 use crate::sweep::{Frame, Sweep};
 use crate::transaction::{Part, Step};
 
-const ERRORS: [Error; 10] = [
-    Error::Invalid,
-    Error::Access,
-    Error::Exists,
-    Error::NotFound,
-    Error::NoSpace,
-    Error::Unsupported,
-    Error::Busy,
-    Error::Again,
-    Error::TooBig,
-    Error::NotPermitted,
-];
-
 /// Implements [`Saved`] for an enum: a number for each variant, then its fields.
 macro_rules! saved_enum {
     ($name:ident { $($tag:literal => $variant:ident $(($($field:ident),*))? $({$($named:ident),*})?),* $(,)? }) => {
@@ -126,12 +113,12 @@ impl Saved for Arc<Node> {
 impl Saved for Error {
     fn save<'a>(&'a self, to: &mut Saver<'a>) {
         // All of them are in the list: a test says so.
-        let code = ERRORS.iter().position(|error| error == self).unwrap_or_default();
+        let code = Error::ALL.iter().position(|error| error == self).unwrap_or_default();
         put_number(&mut to.out, code as u64);
     }
 
     fn load(from: &mut Loader<'_>) -> Result<Self, RestoreError> {
-        ERRORS.get(usize::load(from)?).copied().ok_or(RestoreError::Malformed)
+        Error::ALL.get(usize::load(from)?).copied().ok_or(RestoreError::Malformed)
     }
 }
 
