@@ -2,40 +2,22 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::RefCell;
 
-use console::{Consoles, Limits, SharedConsoles};
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::semaphore::FairSemaphore;
 use hypercall::{Aperture, Xen, calls};
-use link::line::Line;
-use link::{BootId, Config, Link, Micros};
 use toolstack::About;
-use uploads::Uploads;
 use xen_abi::VcpuId;
 use xen_abi::hvm::params::{HVM_PARAM_CALLBACK_IRQ, HVM_PARAM_CALLBACK_TYPE_VECTOR};
 use xen_abi::xen::{DOMID_SELF, VIRQ_TIMER};
-
-use xenstore::{SharedStore, Store};
 
 use crate::boot_info::BootInfo;
 use crate::clock::Clock;
 use crate::cmdline::CommandLine;
 use crate::events::Events;
 use crate::executor::Wake;
+use crate::host::{Control, KernelHost};
 use crate::interrupts;
 use crate::machine::Machine;
-use crate::platform::{KernelPlatform, Toolstack};
-use crate::random;
 use crate::shared_info::SharedInfo;
-use crate::tasks::rpc::{Calls, MOST_CALLS};
-use crate::tasks::upload::SharedMemory;
-
-/// Domains that are built at the same time: one that unpacks a large kernel leaves room for small ones beside it.
-const BUILDS: usize = 4;
-
-/// Guests' output takes an eighth of the heap at most.
-const CONSOLE_LIMITS: Limits = Limits { log: 64 << 10, total: 1 << 20, input: 4 << 10, dead: 16 };
 
 /// What every kernel needs of its hypervisor, domain 0 or not.
 pub struct Basics {
@@ -69,28 +51,10 @@ pub struct System {
     pub events: Rc<Events>,
     /// The time.
     pub clock: &'static Clock,
-    /// The store of all domains.
-    pub store: &'static SharedStore,
-    /// Guests' consoles.
-    pub consoles: &'static SharedConsoles,
-    /// Domains and images.
-    pub toolstack: Toolstack,
-    /// Turns to build a domain.
-    pub builds: FairSemaphore<NoopRawMutex, MOST_CALLS>,
-    /// Images on their way in.
-    pub uploads: Uploads,
-    /// The way for them through shared memory.
-    pub shared_memory: SharedMemory,
-    /// The link to hostctl.
-    pub line: Rc<Line>,
+    /// What all this is for.
+    pub control: &'static Control,
     /// The link's UART wants attention.
     pub uart_interrupt: Wake,
-    /// Calls that run or were answered lately.
-    pub calls: Calls,
-    /// Names this boot; drawn at random.
-    pub boot_id: BootId,
-    /// The clock when all this was built.
-    pub booted_ns: u64,
 }
 
 impl System {
@@ -104,29 +68,9 @@ impl System {
             Err(error) => panic!("{error}"),
         };
         let Basics { events, clock } = Basics::new(xen);
-        let store: &'static SharedStore = Box::leak(Box::new(RefCell::new(Store::new(xen.own_domain()))));
-        let consoles: &'static SharedConsoles =
-            Box::leak(Box::new(RefCell::new(Consoles::new(CONSOLE_LIMITS))));
-        let platform = KernelPlatform::new(xen, events.clone(), clock, store, consoles);
-        let toolstack = Toolstack::new(xen, platform, store, consoles, about(boot.cmdline));
-        let boot_id = BootId::new(random::next());
-        let link = Link::new(Config::kernel(), boot_id, Micros(clock.now_us()));
-        Box::leak(Box::new(Self {
-            xen,
-            events,
-            line: Rc::new(Line::new(link)),
-            uart_interrupt: Wake::new(),
-            calls: Calls::new(),
-            boot_id,
-            booted_ns: clock.now_ns(),
-            clock,
-            store,
-            consoles,
-            toolstack,
-            builds: FairSemaphore::new(BUILDS),
-            uploads: Uploads::default(),
-            shared_memory: SharedMemory::default(),
-        }))
+        let host = KernelHost::new(xen, events.clone(), clock);
+        let control = Control::new(xen, host, about(boot.cmdline));
+        Box::leak(Box::new(Self { xen, events, clock, control, uart_interrupt: Wake::new() }))
     }
 }
 

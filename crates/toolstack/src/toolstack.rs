@@ -91,6 +91,11 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         &self.platform
     }
 
+    /// What the control domain tells of itself.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
     /// A uuid that nobody has.
     pub(crate) fn draw_uuid(&self, wanted: Option<RawUuid>) -> Uuid {
         match wanted {

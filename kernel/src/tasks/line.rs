@@ -1,17 +1,16 @@
-//! Moves bytes between the UART and the link, and what the link says to whom it concerns.
+//! Moves bytes between the UART and the link.
 
 use embassy_futures::select::select3;
+use link::Micros;
 use link::line::Line;
-use link::{Event, Micros};
 
 use crate::clock::Clock;
 use crate::system::System;
-use crate::tasks::rpc;
 use crate::uart::{LinkUart, MOST_WORTH};
 
 /// Serves the line for ever.
 pub async fn run(system: &'static System, mut uart: LinkUart) {
-    let line = system.line.clone();
+    let line = system.control.line.clone();
     loop {
         loop {
             let more = uart.interrupts();
@@ -22,7 +21,7 @@ pub async fn run(system: &'static System, mut uart: LinkUart) {
         }
         line.with_link(|link| link.tick(now(system.clock)));
         while let Some(event) = line.next_event() {
-            handle(system, event);
+            system.control.on_event(event);
         }
         transmit(system, &line, &mut uart);
         let deadline = line.with_link(|link| link.deadline());
@@ -46,7 +45,7 @@ fn transmit(system: &System, line: &Line, uart: &mut LinkUart) {
     let fifo = &mut fifo[..uart.worth()];
     loop {
         // What was sent has made room.
-        rpc::answer(system);
+        system.control.hand_answers();
         if !line.with_link(|link| link.wants_transmit()) {
             break;
         }
@@ -62,21 +61,6 @@ fn transmit(system: &System, line: &Line, uart: &mut LinkUart) {
         debug_assert_eq!(sent, count, "an empty FIFO takes its worth");
     }
     uart.want_transmit_interrupt(false);
-}
-
-fn handle(system: &'static System, event: Event) {
-    match event {
-        Event::Message(message) => rpc::receive(system, &message),
-        Event::Up { peer, resumed } => {
-            log::debug!("link: up, peer {:x}{}", peer.get(), if resumed { ", resumed" } else { "" });
-        }
-        Event::Down(reason) => {
-            log::debug!("link: down: {reason}");
-            system.calls.link_down(&reason);
-        }
-        // Somebody else's text on a line of our own: nobody here reads it. What is of streams has been delivered.
-        _ => (),
-    }
 }
 
 async fn sleep_until(clock: &Clock, deadline: Option<Micros>) {

@@ -7,21 +7,21 @@ use core::task::Poll;
 use embassy_futures::select::{Either, select};
 use link::line::Stream;
 
-use crate::log_ring;
+use crate::host::Host;
 
 /// Sends what was logged; with `follow` also what will be.
-pub async fn send(stream: Stream, follow: bool) {
+pub(crate) async fn send<H: Host>(host: &H, stream: Stream, follow: bool) {
     let mut next = 0;
     let mut bytes = Vec::new();
     loop {
         bytes.clear();
-        next = log_ring::read(next, &mut bytes);
+        next = host.read_log(next, &mut bytes);
         if bytes.is_empty() {
             if !follow {
                 return stream.close();
             }
             let seen = next;
-            let more = poll_fn(|context| match log_ring::wake_on_more(seen, context.waker()) {
+            let more = poll_fn(|context| match host.wake_on_log(seen, context.waker()) {
                 true => Poll::Pending,
                 false => Poll::Ready(()),
             });

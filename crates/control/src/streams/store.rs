@@ -9,7 +9,7 @@ use link::line::Stream;
 use xenstore::wire::{Decoder, Request, TooLong};
 use xenstore::{ConnId, SharedStore, WatchEvent};
 
-use crate::executor;
+use crate::host::Host;
 
 /// How many messages of one stream are sent before other tasks get their turn.
 const TURN: usize = 8;
@@ -44,7 +44,7 @@ enum Next {
 /// Serves the store on a stream until either end closes it. A request is read when the reply to the one before is
 /// written, so a peer that does not read costs one reply, what the link holds of a stream, and the events of its watches,
 /// which the store bounds.
-pub async fn serve(store: &'static SharedStore, stream: Stream) {
+pub(crate) async fn serve<H: Host>(host: &H, store: &'static SharedStore, stream: Stream) {
     let connection = Connection::open(store);
     let mut requests = Requests { stream: &stream, decoder: Decoder::new(), bytes: Vec::new(), taken: 0 };
     let mut turn = 0;
@@ -59,7 +59,7 @@ pub async fn serve(store: &'static SharedStore, stream: Stream) {
         }
         turn += 1;
         if turn % TURN == 0 {
-            executor::yield_now().await;
+            host.yield_now().await;
         }
     }
     stream.close();

@@ -19,7 +19,7 @@ enum Ended {
 ///
 /// The other end leaves by ending its half, and knows from our end that everything it typed has gone in. Throwing the stream away
 /// would take what is on its way along.
-pub async fn attach(consoles: &'static SharedConsoles, reader: Reader, stream: Stream, follow: bool) {
+pub(crate) async fn attach(consoles: &'static SharedConsoles, reader: Reader, stream: Stream, follow: bool) {
     let typed = type_in(consoles, &reader, &stream);
     let printed = print_out(consoles, reader.clone(), &stream, follow);
     let ended = match select3(printed, typed, stream.broken()).await {

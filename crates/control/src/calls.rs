@@ -1,0 +1,207 @@
+//! What each call does: the bridge from messages to the toolstack.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use console::Start;
+use embassy_sync::semaphore::Semaphore;
+use hypercall::{Aperture, Door};
+use link::line::Stream;
+use link::{Channel, StreamError};
+use proto::console::{ConsoleOpen, ConsoleOpened};
+use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use proto::endpoints::{self, *};
+use proto::error::{CreateError, DomainError, ImageError, XenError};
+use proto::host::{Greeting, HostInfo, LogOpen, Usage};
+use proto::image::{ImageId, ImageOffer, Upload};
+use proto::store::StoreOpen;
+use proto::wire::{Fault, Key, StreamChannel};
+use uploads::{Begun, PATIENCE_NS};
+
+use crate::control::Control;
+use crate::host::Host;
+use crate::streams;
+
+/// Time for the answer to leave, in nanoseconds.
+const HALT_DELAY_NS: u64 = 50_000_000;
+
+impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
+    /// Finds the endpoint that `key` names, decodes, carries out, encodes.
+    ///
+    /// # Errors
+    /// [`Fault::UnknownKey`], [`Fault::Malformed`].
+    pub(crate) async fn route(&'static self, key: Key, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        macro_rules! endpoints {
+            ($($endpoint:ty => $handler:ident,)+) => {
+                $(if key == <$endpoint as Endpoint>::KEY {
+                    let request = postcard::from_bytes::<<$endpoint as Endpoint>::Request>(&body)
+                        .map_err(|_| Fault::Malformed)?;
+                    // Some calls take long, and a body may be longer than what is in it.
+                    drop(body);
+                    let response: <$endpoint as Endpoint>::Response = self.$handler(request).await;
+                    return postcard::to_allocvec(&response).map_err(|_| Fault::Malformed);
+                })+
+            };
+        }
+        endpoints! {
+            Hello => hello,
+            DomainList => list,
+            DomainFind => find,
+            DomainCreate => create,
+            DomainPause => pause,
+            DomainUnpause => unpause,
+            DomainDestroy => destroy,
+            DomainWait => wait,
+            ConsoleOpenStream => open_console,
+            ImagesPresent => images_present,
+            ImagesBundled => images_bundled,
+            ImageBegin => image_begin,
+            ImageFinish => image_finish,
+            endpoints::Host => host_info,
+            HostDmesg => dmesg,
+            HostUsage => usage,
+            HostLog => open_log,
+            StoreOpenStream => open_store,
+            HostHalt => halt,
+        }
+        Err(Fault::UnknownKey)
+    }
+
+    async fn hello(&'static self, (): ()) -> Greeting {
+        let abi = self.xen.abi();
+        Greeting {
+            version: self.toolstack.about().release.clone(),
+            boot_id: self.boot_id.get(),
+            // Xen refuses this to nobody; what matters of the version was probed at boot.
+            xen: format!("{}.{}{}", abi.major, abi.minor, self.xen.extra_version().unwrap_or_default()),
+            uptime_ms: (self.host().now_ns() - self.booted_ns) / 1_000_000,
+            paths: ALL.iter().map(|(path, _)| String::from(*path)).collect(),
+        }
+    }
+
+    async fn list(&'static self, (): ()) -> Result<Vec<DomainInfo>, XenError> {
+        self.toolstack.list()
+    }
+
+    async fn find(&'static self, domain: DomainRef) -> Result<DomainInfo, DomainError> {
+        self.toolstack.find(&domain)
+    }
+
+    /// Builds a few domains at a time, in the order of asking: each build takes room on the heap to unpack in, and one
+    /// vCPU builds no faster by doing more at once.
+    async fn create(&'static self, request: CreateRequest) -> Result<Created, CreateError> {
+        // `Err` is for a queue that is full; as many calls as run side by side fit into it.
+        let _turn = self.builds.acquire(1).await.map_err(|_| CreateError::OutOfHeap)?;
+        self.toolstack.create(request).await
+    }
+
+    async fn pause(&'static self, domain: DomainRef) -> Result<(), DomainError> {
+        self.toolstack.pause(&domain)
+    }
+
+    async fn unpause(&'static self, domain: DomainRef) -> Result<(), DomainError> {
+        self.toolstack.unpause(&domain)
+    }
+
+    async fn destroy(&'static self, domain: DomainRef) -> Result<(), DomainError> {
+        self.toolstack.destroy(&domain).await
+    }
+
+    async fn wait(&'static self, domain: DomainRef) -> Result<Ended, DomainError> {
+        self.toolstack.wait(&domain).await
+    }
+
+    async fn open_console(&'static self, request: ConsoleOpen) -> Result<ConsoleOpened, DomainError> {
+        let consoles = self.consoles;
+        let word = &request.domain;
+        // A domain that lives is found by the usual rules, one that is gone by what its console remembers.
+        let console = match self.toolstack.domid(word) {
+            Ok(domid) => consoles.borrow().find(|info| info.is_live && info.domid == domid),
+            Err(error) if request.follow => return Err(error),
+            Err(_) => {
+                let consoles = consoles.borrow();
+                let by_name = consoles.find(|info| info.name == word.0);
+                by_name.or_else(|| consoles.find(|info| word.0.parse() == Ok(info.domid.0)))
+            }
+        }
+        .ok_or(DomainError::NotFound)?;
+        let start = if request.replay { Start::Oldest } else { Start::Now };
+        let (reader, info) = {
+            let consoles = consoles.borrow();
+            let reader = consoles.reader(console, start).map_err(|_| DomainError::NotFound)?;
+            (reader, consoles.info(console).ok_or(DomainError::NotFound)?)
+        };
+        let stream = self.open_stream(request.channel)?;
+        self.run(streams::console::attach(consoles, reader, stream, request.follow));
+        Ok(ConsoleOpened { domid: info.domid.0, lost: if request.replay { info.lost } else { 0 } })
+    }
+
+    async fn open_log(&'static self, request: LogOpen) -> Result<(), DomainError> {
+        let stream = self.open_stream(request.channel)?;
+        self.run(streams::log::send(self.host(), stream, request.follow));
+        Ok(())
+    }
+
+    async fn open_store(&'static self, request: StoreOpen) -> Result<(), DomainError> {
+        let stream = self.open_stream(request.channel)?;
+        self.run(streams::store::serve(self.host(), self.store, stream));
+        Ok(())
+    }
+
+    fn open_stream(&'static self, channel: StreamChannel) -> Result<Stream, DomainError> {
+        let channel = Channel::new(channel.0).ok_or(DomainError::ChannelInUse)?;
+        self.line.open(channel).map_err(|error| match error {
+            StreamError::TooMany => DomainError::TooManyStreams { limit: self.line.most_streams() as u16 },
+            StreamError::InUse | StreamError::NotUp | StreamError::NotOpen => DomainError::ChannelInUse,
+        })
+    }
+
+    async fn images_present(&'static self, ids: Vec<ImageId>) -> Vec<bool> {
+        self.toolstack.images_present(&ids)
+    }
+
+    async fn images_bundled(&'static self, (): ()) -> Vec<(String, ImageId)> {
+        self.toolstack.images_bundled()
+    }
+
+    async fn image_begin(&'static self, offer: ImageOffer) -> Result<Upload, ImageError> {
+        let shared = || self.host().shared_memory();
+        let transfer = match self.uploads.begin(&self.toolstack, &self.line, &offer, shared)? {
+            Begun::Present => return Ok(Upload::Present),
+            Begun::Later => return Ok(Upload::Later),
+            Begun::Transfer(transfer) => transfer,
+        };
+        let way = transfer.way();
+        let breathe = async || self.host().yield_now().await;
+        let patience = async || self.sleep_ns(PATIENCE_NS).await;
+        self.run(transfer.run(breathe, patience));
+        Ok(way)
+    }
+
+    async fn image_finish(&'static self, id: ImageId) -> Result<(), ImageError> {
+        self.uploads.finish(&self.toolstack, id).await
+    }
+
+    async fn host_info(&'static self, (): ()) -> Result<HostInfo, XenError> {
+        self.toolstack.host_info()
+    }
+
+    async fn dmesg(&'static self, clear: bool) -> Result<Vec<u8>, XenError> {
+        self.toolstack.dmesg(clear)
+    }
+
+    async fn usage(&'static self, (): ()) -> Usage {
+        self.toolstack.usage(self.host().own_memory())
+    }
+
+    /// Answers first, so that whoever asked knows that it was heard.
+    async fn halt(&'static self, code: u8) -> Result<(), XenError> {
+        log::info!("ends the machine with code {code}, as it was told to");
+        self.run(async move {
+            self.sleep_ns(HALT_DELAY_NS).await;
+            self.host().end(code);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! What a stream of hostctl's can be tied to.
+
+pub(crate) mod console;
+pub(crate) mod log;
+pub(crate) mod store;
