@@ -41,6 +41,8 @@ constants! {
     XEN_DOMCTL_SHADOW_OP: u32 = 10;
     /// Sets the most memory that a domain may have.
     XEN_DOMCTL_MAX_MEM: u32 = 11;
+    /// Reads the registers of a vCPU.
+    XEN_DOMCTL_GETVCPUCONTEXT: u32 = 13;
     /// State of a vCPU for the toolstack.
     XEN_DOMCTL_GETVCPUINFO: u32 = 14;
     /// Allocates the vCPUs.
@@ -717,6 +719,19 @@ pub struct SendTrigger {
     pub vcpu: u32,
 }
 assert_layout!(SendTrigger = "xen_domctl_sendtrigger", 4.x 14 to 22, size 8, trigger @ 0, vcpu @ 4);
+
+/// Argument of getvcpucontext. C: `struct xen_domctl_vcpucontext`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct VcpuContext {
+    /// In: the vCPU.
+    pub vcpu: u32,
+    /// Zero.
+    pub _pad: u32,
+    /// In: the address of a [`VcpuGuestContext`](crate::arch_x86::xen::VcpuGuestContext).
+    pub ctxt: u64,
+}
+assert_layout!(VcpuContext = "xen_domctl_vcpucontext", 4.x 14 to 22, size 16, vcpu @ 0, _pad @ 4, ctxt @ 8);
 
 /// Argument of gethvmcontext and sethvmcontext. C: `struct xen_domctl_hvmcontext`.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -1,4 +1,4 @@
-//! Notes in a guest kernel's ELF file. Source: public/elfnote.h.
+//! Notes in ELF files: of guests' kernels and of their core dumps. Source: public/elfnote.h.
 
 /// The name of Xen's notes.
 pub const ELF_NOTE_NAME: &[u8; 4] = b"Xen\0";
@@ -42,4 +42,13 @@ constants! {
     XEN_ELFNOTE_PHYS32_ENTRY: u32 = 18;
     /// The image may be moved (from 4.19).
     XEN_ELFNOTE_PHYS32_RELOC: u32 = 19;
+
+    /// Of a core dump: nothing, which says that the notes of one follow.
+    XEN_ELFNOTE_DUMPCORE_NONE: u32 = 0x200_0000;
+    /// Of a core dump: kind of domain, how many vCPUs and pages.
+    XEN_ELFNOTE_DUMPCORE_HEADER: u32 = 0x200_0001;
+    /// Of a core dump: which Xen it ran on.
+    XEN_ELFNOTE_DUMPCORE_XEN_VERSION: u32 = 0x200_0002;
+    /// Of a core dump: the format's version.
+    XEN_ELFNOTE_DUMPCORE_FORMAT_VERSION: u32 = 0x200_0003;
 }

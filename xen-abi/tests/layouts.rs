@@ -25,7 +25,7 @@ fn ours() -> Vec<Layout> {
             Altp2mOptions, CreateDomain421, GetDomainInfo414, GetDomainInfo415, GetDomainInfo416,
             ShadowOpStats, ShadowOp, MaxMem, GetVcpuInfo, VcpuAffinity, MaxVcpus, SchedCredit, SchedCredit2,
             SchedRtds, SchedulerOp, SetDomainHandle, SetTimeOffset, SendTrigger, HvmContext,
-            HvmContextPartial, TscInfo, PagingMempool;
+            HvmContextPartial, TscInfo, PagingMempool, VcpuContext;
         xen_abi::event_channel =>
             AllocUnbound, BindInterdomain, BindVirq, BindPirq, BindIpi, Close, Send, Status, BindVcpu,
             Unmask, Reset;
@@ -48,7 +48,7 @@ fn ours() -> Vec<Layout> {
         xen_abi::xen =>
             MulticallEntry, XenctlBitmap, VcpuTimeInfo, ArchVcpuInfo, VcpuInfo, ArchSharedInfo, SharedInfo;
         xen_abi::arch_x86::save => SaveDescriptor, SaveHeader, HwCpu, HwMtrr;
-        xen_abi::arch_x86::xen => ArchDomainConfig414, ArchDomainConfig415;
+        xen_abi::arch_x86::xen => ArchDomainConfig414, ArchDomainConfig415, VcpuGuestContext;
         xen_abi::hvm::hvm_op => HvmParam, EvtchnUpcallVector;
         xen_abi::hvm::start_info => StartInfo, ModlistEntry, MemmapTableEntry;
         xen_abi::io::console => ConsoleInterface414, ConsoleInterface421;

@@ -33,7 +33,7 @@ pub use claimed::ClaimedMemory;
 pub use door::{Aperture, Door};
 pub use error::XenError;
 pub use frame_ranges::FrameRanges;
-pub use mapping::SharedMapping;
+pub use mapping::{SharedMapping, SparseMapping};
 pub use new_domain::{FinishedDomain, GuestPages, NewDomain, PageCopier, Sites};
 pub use types::*;
 pub use xen::{Counters, Partial, Xen};

@@ -1,6 +1,7 @@
 //! Pages of other domains in our own address space.
 
 mod shared;
+mod sparse;
 
 use alloc::vec::Vec;
 use core::ptr::NonNull;
@@ -9,6 +10,7 @@ use xen_abi::xen::{MulticallEntry, Nr};
 use xen_abi::{DomId, Errno, Gfn, PAGE_SIZE, memory};
 
 pub use shared::SharedMapping;
+pub use sparse::SparseMapping;
 
 use crate::calls::memory as calls;
 use crate::{Aperture, Door, Xen, XenError};

@@ -5,9 +5,10 @@ use xen_abi::arch_x86::save::{
     HVM_FILE_MAGIC, HVM_FILE_VERSION, HVM_SAVE_CODE_CPU, HVM_SAVE_CODE_END, HVM_SAVE_CODE_HEADER,
     HVM_SAVE_CODE_MTRR, HwCpu, HwMtrr, SaveDescriptor, SaveHeader,
 };
-use zerocopy::{FromBytes, Immutable, IntoBytes};
+use xen_abi::arch_x86::xen::{VGCF_I387_VALID, VGCF_ONLINE, VcpuGuestContext};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
-use crate::domain::Domain;
+use crate::domain::{Domain, Vcpu};
 
 /// The highest record type that Xen knows: `HVM_SAVE_CODE_MAX`.
 const HIGHEST_CODE: u16 = 20;
@@ -37,6 +38,19 @@ pub(crate) fn save(domain: &Domain) -> Vec<u8> {
     }
     record(&mut records, HVM_SAVE_CODE_END, 0, &());
     records
+}
+
+/// What `XEN_DOMCTL_getvcpucontext` answers: none for a vCPU that was never up.
+pub(crate) fn registers(vcpu: &Vcpu) -> Option<VcpuGuestContext> {
+    let cpu = vcpu.up.then_some(&vcpu.cpu)?;
+    let mut context = VcpuGuestContext::new_zeroed();
+    context.flags = VGCF_I387_VALID | VGCF_ONLINE;
+    context.user_regs = [
+        cpu.r15, cpu.r14, cpu.r13, cpu.r12, cpu.rbp, cpu.rbx, cpu.r11, cpu.r10, cpu.r9, cpu.r8, cpu.rax,
+        cpu.rcx, cpu.rdx, cpu.rsi, cpu.rdi, 0, cpu.rip, 0, cpu.rflags, cpu.rsp, 0, 0, 0, 0, 0,
+    ];
+    context.ctrlreg[0] = cpu.cr0;
+    Some(context)
 }
 
 /// What `XEN_DOMCTL_sethvmcontext` does: checks all, then loads; vCPUs without a record go down.

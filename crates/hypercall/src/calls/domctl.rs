@@ -10,8 +10,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::offset_of;
 
+use xen_abi::arch_x86::xen::VcpuGuestContext;
 use xen_abi::domctl::{self as abi, Domctl, HvmContext, MaxMem, MaxVcpus, PagingMempool, ShadowOp, TscInfo};
-use xen_abi::{Bytes, DomId, Errno, KiB};
+use xen_abi::{Bytes, DomId, Errno, KiB, VcpuId};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
 pub use create::create_domain;
@@ -233,6 +234,31 @@ pub fn set_time_offset(abi: Abi, dom: DomId, seconds: i64) -> Call<()> {
 #[must_use]
 pub fn send_trigger(abi: Abi, dom: DomId, trigger: u32, vcpu: u32) -> Call<()> {
     TRIGGER.call(abi, dom, abi::SendTrigger { trigger, vcpu }, nothing)
+}
+
+/// A vCPU's registers: [`VcpuGuestContext`](xen_abi::arch_x86::xen::VcpuGuestContext) as bytes. Xen stops the vCPU
+/// while it reads.
+///
+/// Hypercall: `XEN_DOMCTL_getvcpucontext`. Fails with `EINVAL`: no such vCPU; `ENODATA`: it was never up.
+#[must_use]
+pub fn vcpu_context(abi: Abi, dom: DomId, vcpu: VcpuId) -> Call<Vec<u8>> {
+    let argument = abi::VcpuContext { vcpu: vcpu.0, _pad: 0, ctxt: 0 };
+    let room = Buffer::room_for::<VcpuGuestContext>(
+        Place::Argument(PAYLOAD + offset_of!(abi::VcpuContext, ctxt)),
+        1,
+    );
+    // SAFETY: Xen writes one such structure, or the smaller one of a 32-bit paravirtual domain.
+    unsafe {
+        linked(
+            "XEN_DOMCTL_getvcpucontext",
+            abi::XEN_DOMCTL_GETVCPUCONTEXT,
+            abi,
+            dom,
+            &argument,
+            vec![room],
+            |reply| reply.buffer(0)[..size_of::<VcpuGuestContext>()].to_vec(),
+        )
+    }
 }
 
 const CONTEXT_BUFFER: Place = Place::Argument(PAYLOAD + offset_of!(HvmContext, buffer));

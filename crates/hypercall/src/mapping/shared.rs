@@ -46,6 +46,27 @@ impl<'x, M: Door + Aperture> SharedMapping<'x, M> {
     }
 }
 
+/// Copies bytes out of memory that others write meanwhile.
+///
+/// # Safety
+/// As many bytes as `into` has are mapped at `from`, and nobody in this kernel touches them but atomically.
+pub(super) unsafe fn read_atomically(from: *mut u8, into: &mut [u8]) {
+    let (head, words) = pieces(from, into.len());
+    let byte = |n: usize| {
+        // SAFETY: one of the caller's bytes.
+        unsafe { AtomicU8::from_ptr(from.add(n)) }.load(Ordering::Relaxed)
+    };
+    let (before, rest) = into.split_at_mut(head);
+    let (middle, after) = rest.split_at_mut(words * 8);
+    before.iter_mut().enumerate().for_each(|(n, to)| *to = byte(n));
+    for (n, to) in middle.chunks_exact_mut(8).enumerate() {
+        // SAFETY: eight of the caller's bytes, aligned, as `pieces` computed.
+        let word = unsafe { AtomicU64::from_ptr(from.add(head + n * 8).cast()) };
+        to.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+    }
+    after.iter_mut().enumerate().for_each(|(n, to)| *to = byte(head + words * 8 + n));
+}
+
 /// Walks `count` bytes at `address`: single bytes up to a multiple of eight, then words, then single bytes.
 fn pieces(address: *mut u8, count: usize) -> (usize, usize) {
     let head = address.align_offset(8).min(count);
@@ -69,20 +90,8 @@ impl<M: Door + Aperture> ring::Shared for SharedMapping<'_, M> {
 
     fn read(&self, offset: usize, into: &mut [u8]) {
         let from = self.at(offset, into.len());
-        let (head, words) = pieces(from, into.len());
-        let byte = |n: usize| {
-            // SAFETY: inside the mapping, as `at` checked; only touched atomically.
-            unsafe { AtomicU8::from_ptr(from.add(n)) }.load(Ordering::Relaxed)
-        };
-        let (before, rest) = into.split_at_mut(head);
-        let (middle, after) = rest.split_at_mut(words * 8);
-        before.iter_mut().enumerate().for_each(|(n, to)| *to = byte(n));
-        for (n, to) in middle.chunks_exact_mut(8).enumerate() {
-            // SAFETY: inside the mapping, as `at` checked, and aligned, as `pieces` computed.
-            let word = unsafe { AtomicU64::from_ptr(from.add(head + n * 8).cast()) };
-            to.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
-        }
-        after.iter_mut().enumerate().for_each(|(n, to)| *to = byte(head + words * 8 + n));
+        // SAFETY: inside the mapping, as `at` checked; only touched atomically as long as it is mapped.
+        unsafe { read_atomically(from, into) };
     }
 
     fn write(&self, offset: usize, from: &[u8]) {

@@ -121,6 +121,7 @@ versioned! {
     domctl::set_handle as set_handle(dom: DomId, handle: [u8; 16]) -> ();
     domctl::set_time_offset as set_time_offset(dom: DomId, seconds: i64) -> ();
     domctl::send_trigger as send_trigger(dom: DomId, trigger: u32, vcpu: u32) -> ();
+    domctl::vcpu_context as vcpu_context(dom: DomId, vcpu: VcpuId) -> Vec<u8>;
     domctl::vcpu_info as vcpu_info(dom: DomId, vcpu: VcpuId) -> VcpuState;
     domctl::vcpu_affinity as vcpu_affinity(dom: DomId, vcpu: VcpuId, cpus: u32) -> Affinity;
     domctl::set_vcpu_affinity as set_vcpu_affinity(dom: DomId, vcpu: VcpuId, wish: &Affinity) -> ();

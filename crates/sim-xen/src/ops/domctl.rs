@@ -5,7 +5,7 @@ mod schedule;
 
 use xen_abi::domctl::{
     self as abi, Domctl, GetVcpuInfo, HvmContext, MaxMem, MaxVcpus, PagingMempool, SendTrigger,
-    SetDomainHandle, SetTimeOffset, ShadowOp, TscInfo,
+    SetDomainHandle, SetTimeOffset, ShadowOp, TscInfo, VcpuContext,
 };
 use xen_abi::{DomId, Errno, KiB, PAGE_SIZE};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -127,6 +127,14 @@ unsafe fn on_domain(state: &mut State, arg: &mut Domctl) -> Result<(), Errno> {
             let mut own: GetVcpuInfo = payload(arg);
             info::vcpu(state.domain(id)?, &mut own)?;
             answer(arg, &own);
+        }
+        abi::XEN_DOMCTL_GETVCPUCONTEXT => {
+            let own: VcpuContext = payload(arg);
+            not_us(id)?;
+            let vcpu = state.domain(id)?.vcpus.get(own.vcpu as usize).ok_or(Errno::EINVAL)?;
+            let registers = context::registers(vcpu).ok_or(Errno::ENODATA)?;
+            // SAFETY: the caller's promise.
+            unsafe { write(own.ctxt, &registers)? };
         }
         abi::XEN_DOMCTL_GETHVMCONTEXT => {
             not_us(id)?;

@@ -148,6 +148,7 @@ fn domctl(command: u32) -> &'static str {
         domctl::XEN_DOMCTL_SETDOMAINHANDLE => "XEN_DOMCTL_setdomainhandle",
         domctl::XEN_DOMCTL_SETTIMEOFFSET => "XEN_DOMCTL_settimeoffset",
         domctl::XEN_DOMCTL_SENDTRIGGER => "XEN_DOMCTL_sendtrigger",
+        domctl::XEN_DOMCTL_GETVCPUCONTEXT => "XEN_DOMCTL_getvcpucontext",
         domctl::XEN_DOMCTL_GETHVMCONTEXT => "XEN_DOMCTL_gethvmcontext",
         domctl::XEN_DOMCTL_SETHVMCONTEXT => "XEN_DOMCTL_sethvmcontext",
         domctl::XEN_DOMCTL_SETTSCINFO => "XEN_DOMCTL_settscinfo",
