@@ -40,7 +40,7 @@ pub fn create(
     let answer = client.wait_for(&ticket);
     client.progress.end();
     match answer {
-        Ok(answer) => answer.map_err(|error| Failure::Plain(refusal(settings, &error))),
+        Ok(answer) => answer.map_err(|error| Failure::Plain(refused(settings, &error))),
         Err(error @ (CallError::Interrupted(_) | CallError::Deadline(_))) => {
             out.complain(
                 "Waiting for the domain that is being built, to take it away again (Ctrl-C: leave it)",
@@ -117,7 +117,9 @@ fn config(settings: &Settings, images: &Images) -> DomainConfig {
         vcpus: settings.vcpus,
         max_vcpus: settings.maxvcpus.unwrap_or(settings.vcpus),
         kernel: images.kernel,
+        kernel_name: settings.kernel.as_ref().map(Source::text).unwrap_or_default(),
         ramdisk: images.ramdisk,
+        ramdisk_name: settings.ramdisk.as_ref().map(Source::text).unwrap_or_default(),
         cmdline: settings.command_line(),
         on_poweroff: settings.on_poweroff.unwrap_or(Action::Destroy),
         on_reboot: settings.on_reboot.unwrap_or(Action::Restart),
@@ -129,9 +131,13 @@ fn mib(kib: u64) -> u64 {
     kib.div_ceil(1024)
 }
 
-/// Why a domain was not built, and what to do about it.
-fn refusal(settings: &Settings, error: &CreateError) -> String {
-    let name = &settings.name;
+fn refused(settings: &Settings, error: &CreateError) -> String {
+    let kernel = settings.kernel.as_ref().map(Source::text).unwrap_or_default();
+    refusal(&settings.name, &kernel, error)
+}
+
+/// Why the domain `name`, with the kernel at `kernel`, was not built, and what to do about it.
+pub fn refusal(name: &str, kernel: &str, error: &CreateError) -> String {
     match error {
         CreateError::BadName if name.is_empty() => "Missing VM Name".into(),
         CreateError::BadName => {
@@ -170,7 +176,7 @@ fn refusal(settings: &Settings, error: &CreateError) -> String {
         CreateError::NoImage(_) => format!(
             "an image of domain '{name}' was thrown out of the control domain's cache before it could be used; try again"
         ),
-        CreateError::BadKernel(reason) => bad_kernel(settings, reason),
+        CreateError::BadKernel(reason) => bad_kernel(kernel, reason),
         CreateError::BadRamdisk => {
             format!("the ramdisk of domain '{name}' is damaged in the control domain's cache; give it another one")
         }
@@ -188,8 +194,7 @@ fn refusal(settings: &Settings, error: &CreateError) -> String {
     }
 }
 
-fn bad_kernel(settings: &Settings, reason: &BadKernel) -> String {
-    let kernel = settings.kernel.as_ref().map(Source::text).unwrap_or_default();
+fn bad_kernel(kernel: &str, reason: &BadKernel) -> String {
     let why = match reason {
         BadKernel::Truncated { expected, found } => {
             format!("is truncated: its headers promise {expected} bytes and it has {found}; copy it again")
@@ -249,7 +254,7 @@ mod tests {
                 "Building domain 'g' failed: XEN_DOMCTL_createdomain: Cannot allocate memory (errno 12)",
             ),
         ] {
-            assert_eq!(refusal(&settings, &error), text);
+            assert_eq!(refused(&settings, &error), text);
         }
     }
 

@@ -51,6 +51,11 @@ impl Clock {
         self.now_ns() / 1000
     }
 
+    /// Milliseconds since 1970, by the machine's real-time clock as Xen read it at boot or was told since.
+    pub fn unix_ms(&self) -> u64 {
+        self.shared.boot_unix_ns().saturating_add(self.now_ns()) / 1_000_000
+    }
+
     /// Waits until [`Self::now_ns`] is at least `deadline_ns`.
     pub async fn sleep_until(&self, deadline_ns: u64) {
         let id = self.next_id.get();

@@ -47,6 +47,10 @@ impl Host for KernelHost {
         self.clock.now_ns()
     }
 
+    fn unix_ms(&self) -> u64 {
+        self.clock.unix_ms()
+    }
+
     async fn sleep_until(&self, deadline_ns: u64) {
         self.clock.sleep_until(deadline_ns).await;
     }

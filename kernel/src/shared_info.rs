@@ -57,6 +57,23 @@ impl SharedInfo {
         }
     }
 
+    /// When system time was 0: nanoseconds since 1970.
+    pub fn boot_unix_ns(&self) -> u64 {
+        const VERSION: usize = offset_of!(Layout, wc_version);
+        loop {
+            let version = self.half(VERSION).load(Ordering::Acquire);
+            let low = self.half(offset_of!(Layout, wc_sec)).load(Ordering::Relaxed);
+            let high = self.half(offset_of!(Layout, wc_sec_hi)).load(Ordering::Relaxed);
+            let ns = self.half(offset_of!(Layout, wc_nsec)).load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            // Odd while Xen writes.
+            if version & 1 == 0 && self.half(VERSION).load(Ordering::Relaxed) == version {
+                let seconds = u64::from(high) << 32 | u64::from(low);
+                return seconds.saturating_mul(1_000_000_000).saturating_add(ns.into());
+            }
+        }
+    }
+
     fn time(&self) -> VcpuTimeInfo {
         let version = self.half(TIME + offset_of!(VcpuTimeInfo, version)).load(Ordering::Acquire);
         let last = self.word(TIME + offset_of!(VcpuTimeInfo, tsc_to_system_mul)).load(Ordering::Relaxed);

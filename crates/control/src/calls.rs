@@ -15,6 +15,10 @@ use proto::endpoints::{self, *};
 use proto::error::{CreateError, DomainError, ImageError, XenError};
 use proto::host::{Greeting, HostInfo, LogOpen, Usage};
 use proto::image::{ImageId, ImageOffer, Upload};
+use proto::life::{
+    Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
+    SysrqRequest, TriggerError, TriggerRequest,
+};
 use proto::store::StoreOpen;
 use proto::wire::{Fault, Key, StreamChannel};
 use uploads::{Begun, PATIENCE_NS};
@@ -53,6 +57,12 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             DomainUnpause => unpause,
             DomainDestroy => destroy,
             DomainWait => wait,
+            DomainEnd => ask_to_end,
+            DomainFollow => follow,
+            DomainSysrq => sysrq,
+            DomainRename => rename,
+            DomainReset => reset,
+            DomainTrigger => trigger,
             ConsoleOpenStream => open_console,
             ImagesPresent => images_present,
             ImagesBundled => images_bundled,
@@ -110,6 +120,33 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
 
     async fn wait(&'static self, domain: DomainRef) -> Result<Ended, DomainError> {
         self.toolstack.wait(&domain).await
+    }
+
+    async fn ask_to_end(&'static self, request: EndRequest) -> Result<Vec<Asked>, DomainError> {
+        self.toolstack.ask_to_end(&request)
+    }
+
+    async fn follow(&'static self, request: FollowRequest) -> Vec<Stage> {
+        self.toolstack.follow(&request).await
+    }
+
+    async fn sysrq(&'static self, request: SysrqRequest) -> Result<(), SysrqError> {
+        self.toolstack.sysrq(&request).await
+    }
+
+    async fn rename(&'static self, request: RenameRequest) -> Result<(), RenameError> {
+        self.toolstack.rename(&request)
+    }
+
+    /// Takes its turn among those who build.
+    async fn reset(&'static self, domain: DomainRef) -> Result<Created, ResetError> {
+        let turn = self.builds.acquire(1).await;
+        let _turn = turn.map_err(|_| ResetError::Impossible(CreateError::OutOfHeap))?;
+        self.toolstack.reset(&domain).await
+    }
+
+    async fn trigger(&'static self, request: TriggerRequest) -> Result<(), TriggerError> {
+        self.toolstack.trigger(&request)
     }
 
     async fn open_console(&'static self, request: ConsoleOpen) -> Result<ConsoleOpened, DomainError> {

@@ -104,6 +104,12 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.run(async {
             self.toolstack.obey_rules().await;
         });
+        self.run(async {
+            self.toolstack.hear_guests().await;
+        });
+        self.run(async {
+            self.toolstack.mind_requests().await;
+        });
     }
 
     /// Sees domains that end by themselves.

@@ -34,6 +34,14 @@ impl<M: Door + Aperture + 'static, H: Host> Platform<Mapping<'static, M>> for Le
         self.host.now_ns()
     }
 
+    fn unix_ms(&self) -> u64 {
+        self.host.unix_ms()
+    }
+
+    async fn sleep_until(&self, deadline_ns: u64) {
+        self.host.sleep_until(deadline_ns).await;
+    }
+
     fn fill_random(&self, out: &mut [u8]) {
         self.host.fill_random(out);
     }

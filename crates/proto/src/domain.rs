@@ -35,8 +35,12 @@ pub struct DomainConfig {
     pub max_vcpus: u32,
     /// The kernel.
     pub kernel: ImageId,
+    /// What people call the kernel: its path where the domain was created, or its name in the bundle.
+    pub kernel_name: String,
     /// The initial ramdisk.
     pub ramdisk: Option<ImageId>,
+    /// What people call the ramdisk, as `kernel_name`; empty where there is none.
+    pub ramdisk_name: String,
     /// The kernel's command line.
     pub cmdline: String,
     /// What follows when it powers itself off.
@@ -112,6 +116,10 @@ pub struct DomainInfo {
     pub max_vcpus: u32,
     /// What it is doing.
     pub state: DomainState,
+    /// A person paused it, not the toolstack.
+    pub is_admin_paused: bool,
+    /// It was asked to end, and has not yet.
+    pub is_ending: bool,
     /// Processor time used, in nanoseconds.
     pub cpu_time_ns: u64,
     /// Time since it was created (for domain 0: since the machine started), in milliseconds.

@@ -13,6 +13,10 @@ use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
 use crate::host::{Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
+use crate::life::{
+    Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
+    SysrqRequest, TriggerError, TriggerRequest,
+};
 use crate::store::StoreOpen;
 use crate::wire::Key;
 
@@ -81,6 +85,18 @@ endpoints! {
     /// Answers when a domain has ended (shut down, crashed or was destroyed), with how. A domain that ended
     /// lately answers at once.
     DomainWait(DomainRef) -> Result<Ended, DomainError>, "domain/wait";
+    /// Asks guests to end, and answers at once.
+    DomainEnd(EndRequest) -> Result<Vec<Asked>, DomainError>, "domain/end";
+    /// Answers when one of some lives has come further, or patience is over.
+    DomainFollow(FollowRequest) -> Vec<Stage>, "domain/follow";
+    /// Sends a guest a system request, and answers when it has taken it.
+    DomainSysrq(SysrqRequest) -> Result<(), SysrqError>, "domain/sysrq";
+    /// Gives a domain another name.
+    DomainRename(RenameRequest) -> Result<(), RenameError>, "domain/rename";
+    /// Destroys a domain and builds it anew from the same configuration.
+    DomainReset(DomainRef) -> Result<Created, ResetError>, "domain/reset";
+    /// Presses a button of a domain, or sends it an interrupt.
+    DomainTrigger(TriggerRequest) -> Result<(), TriggerError>, "domain/trigger";
     /// Opens a stream to a domain's console.
     ConsoleOpenStream(ConsoleOpen) -> Result<ConsoleOpened, DomainError>, "console/open";
     /// Which of these images are in the cache?

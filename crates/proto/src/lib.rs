@@ -17,6 +17,7 @@ pub mod endpoints;
 pub mod error;
 pub mod host;
 pub mod image;
+pub mod life;
 pub mod store;
 pub mod wire;
 

@@ -29,6 +29,11 @@ impl Layout {
         shared.store_u32(self.prod, 0);
     }
 
+    /// Whether anything was put into the ring since it was cleared (or 4 GiB later).
+    pub fn was_used(&self, shared: &impl crate::Shared) -> bool {
+        shared.load_u32(self.prod) != 0 || shared.load_u32(self.cons) != 0
+    }
+
     /// The ring's capacity in bytes.
     pub const fn size(&self) -> usize {
         self.size as usize

@@ -22,6 +22,7 @@ use crate::meter::Meter;
 use crate::name::{DomainName, Uuid};
 use crate::platform::Platform;
 use crate::registry::{Record, Serial, Stage, Taken};
+use crate::requests::Errands;
 use crate::rules::Restarts;
 use crate::toolstack::{Mapping, Toolstack};
 
@@ -31,6 +32,8 @@ pub(crate) struct Life {
     pub(crate) config: DomainConfig,
     pub(crate) uuid: Uuid,
     pub(crate) restarts: Restarts,
+    /// The life that it continues.
+    pub(crate) follows: Option<Serial>,
 }
 
 /// A name and a uuid, held while a domain is being built. Dropped before the domain is admitted, they are free again.
@@ -59,7 +62,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// See [`CreateError`]. Everything that can be checked is checked before anything is built.
     pub async fn create(&self, request: CreateRequest) -> Result<Created, CreateError> {
         let uuid = self.draw_uuid(request.config.uuid);
-        let life = Life { config: request.config, uuid, restarts: Restarts::default() };
+        let life = Life { config: request.config, uuid, restarts: Restarts::default(), follows: None };
         self.build(&life, request.paused).await
     }
 
@@ -123,7 +126,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         }
     }
 
-    fn image(&self, id: ImageId) -> Result<Rc<StoredImage<'x, ClaimedMemory<'x, M>>>, CreateError> {
+    pub(crate) fn image(
+        &self,
+        id: ImageId,
+    ) -> Result<Rc<StoredImage<'x, ClaimedMemory<'x, M>>>, CreateError> {
         self.images.borrow_mut().get(id).ok_or(CreateError::NoImage(id))
     }
 
@@ -162,6 +168,9 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             restarts: life.restarts,
             stage: Stage::Alive,
             ended: None,
+            follows: life.follows,
+            is_admin_paused: false,
+            errands: Errands::default(),
         });
     }
 

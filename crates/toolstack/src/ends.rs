@@ -6,12 +6,12 @@ use proto::error::{DomainError, XenError};
 
 use crate::create::Life;
 use crate::errors::told;
-use crate::layout;
+use crate::layout::{self, Identity};
 use crate::list::Target;
 use crate::name::DomainName;
 use crate::platform::Platform;
 use crate::registry::{Serial, Stage};
-use crate::rules::{Verdict, verdict};
+use crate::rules::{Restarts, Verdict, verdict};
 use crate::state;
 use crate::toolstack::{Mapping, Toolstack};
 
@@ -50,10 +50,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let Some(record) = registry.by_serial_mut(serial) else { return };
         record.stage = Stage::Ended;
         record.ended = Some(reason);
+        let last_end = layout::last_end_node(record.uuid, reason);
         log::info!("d{} {}: ended: {reason:?}", record.domid, record.name);
         self.store.borrow_mut().shut_down(record.domid);
         self.to_follow.borrow_mut().push_back(serial);
         drop(registry);
+        self.write_nodes(&[last_end]);
         self.ends.wake_all();
     }
 
@@ -94,7 +96,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
 
     async fn follow_rule(&self, serial: Serial) {
         let Some((verdict, reason)) = self.verdict(serial) else { return };
-        let Some(life) = self.next_life(serial) else { return };
+        let Some(life) = self.next_life(serial, reason) else { return };
         let name = &life.config.name;
         log::info!("{name}: rule for {reason:?}: {verdict:?}");
         let action = match verdict {
@@ -107,6 +109,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 Action::Destroy
             }
         };
+        let restarts = matches!(action, Action::Restart | Action::RenameRestart);
+        let _followed = restarts.then(|| self.follow_up(serial));
         let is_out_of_the_way = match action {
             Action::Preserve => {
                 self.preserve(serial);
@@ -120,34 +124,50 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             return;
         }
         // Nobody can have taken the name in between: there is no await from its release to its reservation.
-        if action != Action::Destroy
-            && let Err(why) = self.build(&life, false).await
-        {
+        if restarts && let Err(why) = self.build(&life, false).await {
             log::error!("{name}: not restarted: {why:?}");
         }
     }
 
     /// The same domain once more.
-    fn next_life(&self, serial: Serial) -> Option<Life> {
+    fn next_life(&self, serial: Serial, ended: ShutdownReason) -> Option<Life> {
         let registry = self.registry.borrow();
         let record = registry.by_serial(serial)?;
         Some(Life {
             config: record.config.clone(),
             uuid: record.uuid,
-            restarts: record.restarts.next(self.platform.now_ns()),
+            restarts: record.restarts.next(ended, self.platform.now_ns()),
+            follows: Some(serial),
         })
     }
 
-    fn preserve(&self, serial: Serial) {
-        if let Some(record) = self.registry.borrow_mut().by_serial_mut(serial) {
-            record.stage = Stage::Preserved;
+    /// Promises that a life will be continued, until what this returns is dropped.
+    pub(crate) fn follow_up(&self, serial: Serial) -> Followed<'_, 'x, M, P> {
+        let mut registry = self.registry.borrow_mut();
+        registry.set_followed(serial, true);
+        if let Some(record) = registry.by_serial(serial) {
+            let in_progress = layout::vm_node(record.uuid, "xend/restart_in_progress", "True");
+            drop(registry);
+            self.write_nodes(&[in_progress]);
         }
+        Followed { toolstack: self, serial }
+    }
+
+    fn preserve(&self, serial: Serial) {
+        let mut registry = self.registry.borrow_mut();
+        let Some(record) = registry.by_serial_mut(serial) else { return };
+        record.stage = Stage::Preserved;
+        let completed = layout::domain_node(record.domid, "xend/shutdown_completed", "True");
+        drop(registry);
+        self.write_nodes(&[completed]);
+        self.ends.wake_all();
     }
 
     /// Keeps a dead domain under another name and uuid, so that its own are free.
     fn rename_for_restart(&self, serial: Serial) -> Result<(), DomainError> {
         let uuid = self.draw_uuid(None);
         let name = DomainName::for_renamed(uuid);
+        let born_ms = self.platform.unix_ms();
         let (domid, old, nodes) = {
             let mut registry = self.registry.borrow_mut();
             let record = registry.by_serial_mut(serial).ok_or(DomainError::NotFound)?;
@@ -155,7 +175,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             record.name = name.clone();
             record.uuid = uuid;
             record.stage = Stage::Preserved;
-            (domid, old, layout::identity_nodes(domid, &name, uuid, &record.config, record.restarts.count))
+            let restarts = Restarts { last_end: record.ended, ..record.restarts };
+            let config = &record.config;
+            let identity = Identity { domid, name: &name, uuid, config, restarts, born_ms };
+            let mut nodes = layout::identity_nodes(&identity);
+            nodes.push(layout::domain_node(domid, "xend/shutdown_completed", "True"));
+            (domid, old, nodes)
         };
         if let Err(error) = self.xen.set_handle(domid, uuid.0) {
             log::warn!("d{domid}: Xen keeps the old uuid: {error}");
@@ -198,5 +223,18 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             // So many ended since that this one is forgotten: it is gone, at any rate.
             None => Some(registry.past(serial).map_or(Ended::Destroyed, |past| past.ended)),
         }
+    }
+}
+
+/// A life is about to be continued. Dropped when its next one has begun, or will not.
+pub(crate) struct Followed<'t, 'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> {
+    toolstack: &'t Toolstack<'x, M, P>,
+    serial: Serial,
+}
+
+impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Drop for Followed<'_, 'x, M, P> {
+    fn drop(&mut self) {
+        self.toolstack.registry.borrow_mut().set_followed(self.serial, false);
+        self.toolstack.ends.wake_all();
     }
 }

@@ -9,11 +9,12 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proto::domain::{Action, DomainConfig};
+use proto::domain::{Action, DomainConfig, ShutdownReason};
 use xen_abi::{DomId, EvtchnPort, Gfn};
 use xenstore::{Control, Perm};
 
 use crate::name::{DOMAIN_0, DomainName, Uuid};
+use crate::rules::Restarts;
 
 /// What is kept of a console, as xenconsoled announced it (its `console-limit` of 1,024 KiB).
 const CONSOLE_LIMIT: &str = "1048576";
@@ -67,16 +68,24 @@ pub(crate) struct GuestChannel {
     pub(crate) port: EvtchnPort,
 }
 
-/// What the layout tells of a domain.
+/// Who a domain is, and what concerns it across restarts.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct Identity<'a> {
     pub(crate) domid: DomId,
     pub(crate) name: &'a DomainName,
     pub(crate) uuid: Uuid,
     pub(crate) config: &'a DomainConfig,
+    pub(crate) restarts: Restarts,
+    /// When it was created, in milliseconds since 1970.
+    pub(crate) born_ms: u64,
+}
+
+/// What the layout tells of a domain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) identity: Identity<'a>,
     pub(crate) console: GuestChannel,
     pub(crate) store: GuestChannel,
-    pub(crate) restart_count: u32,
 }
 
 /// The root of a domain's tree.
@@ -91,12 +100,11 @@ pub(crate) fn vm_path(uuid: Uuid) -> String {
 
 /// Every node of a new domain, parents before children.
 pub(crate) fn nodes(facts: &Facts<'_>) -> Vec<Node> {
-    let mut tree =
-        Tree { root: domain_path(facts.domid), access: Access::Readable(facts.domid), nodes: Vec::new() };
+    let Identity { domid, config, .. } = facts.identity;
+    let mut tree = Tree::of(domid);
     tree.add("", "");
-    let identity = identity_nodes(facts.domid, facts.name, facts.uuid, facts.config, facts.restart_count);
-    tree.nodes.extend(identity);
-    tree.add("domid", &facts.domid.0.to_string());
+    tree.nodes.extend(identity_nodes(&facts.identity));
+    tree.add("domid", &domid.0.to_string());
     for (key, channel) in [("console", facts.console), ("store", facts.store)] {
         tree.add(key, "");
         tree.add(&format!("{key}/ring-ref"), &channel.ring.0.to_string());
@@ -106,51 +114,73 @@ pub(crate) fn nodes(facts: &Facts<'_>) -> Vec<Node> {
     tree.add("console/type", "xenconsoled");
     tree.add("device", "");
     tree.add("cpu", "");
-    for vcpu in 0..facts.config.max_vcpus {
-        let online = if vcpu < facts.config.vcpus { "online" } else { "offline" };
+    for vcpu in 0..config.max_vcpus {
+        let online = if vcpu < config.vcpus { "online" } else { "offline" };
         tree.add(&format!("cpu/{vcpu}"), "");
         tree.add(&format!("cpu/{vcpu}/availability"), online);
     }
-    tree.access = Access::Owned(facts.domid);
+    tree.access = Access::Owned(domid);
     for own in ["control", "memory", "error", "drivers", "feature", "attr", "guest", "hvmpv", "data"] {
         tree.add(own, "");
     }
     for request in ["control/shutdown", "control/sysrq"] {
         tree.add(request, "");
     }
-    tree.access = Access::Readable(facts.domid);
+    tree.access = Access::Readable(domid);
     tree.add("control/platform-feature-multiprocessor-suspend", "1");
     tree.add("control/platform-feature-xs_reset_watches", "1");
     // Linux takes the difference between this and what it booted with for memory that it cannot give back, and
     // subtracts it from every target. It boots with `memory_kib`, so that is what stands here.
-    tree.add("memory/static-max", &facts.config.memory_kib.to_string());
-    tree.add("memory/target", &facts.config.memory_kib.to_string());
+    tree.add("memory/static-max", &config.memory_kib.to_string());
+    tree.add("memory/target", &config.memory_kib.to_string());
     tree.nodes
 }
 
 /// The nodes that change when a domain is given another name and uuid.
-pub(crate) fn identity_nodes(
-    domid: DomId,
-    name: &DomainName,
-    uuid: Uuid,
-    config: &DomainConfig,
-    restart_count: u32,
-) -> Vec<Node> {
-    let mut tree = Tree { root: domain_path(domid), access: Access::Readable(domid), nodes: Vec::new() };
-    tree.add("vm", &vm_path(uuid));
-    tree.add("name", name.as_str());
-    tree.nodes.extend(vm_nodes(domid, name, uuid, config, restart_count));
+pub(crate) fn identity_nodes(identity: &Identity<'_>) -> Vec<Node> {
+    let mut tree = Tree::of(identity.domid);
+    tree.add("vm", &vm_path(identity.uuid));
+    tree.add("name", identity.name.as_str());
+    tree.nodes.extend(vm_nodes(identity));
     tree.nodes
 }
 
+/// The nodes that change when a domain is given another name.
+pub(crate) fn name_nodes(domid: DomId, uuid: Uuid, name: &DomainName) -> [Node; 2] {
+    let path = format!("{}/name", vm_path(uuid));
+    [
+        domain_node(domid, "name", name.as_str()),
+        Node { path, value: name.as_str().into(), access: Access::Private },
+    ]
+}
+
+/// A node below a domain's root, for it to read.
+pub(crate) fn domain_node(domid: DomId, key: &str, value: &str) -> Node {
+    Node {
+        path: format!("{}/{key}", domain_path(domid)),
+        value: value.into(),
+        access: Access::Readable(domid),
+    }
+}
+
+/// Tells since when a domain has been asked to end. xend wrote Python's `time.time()`.
+pub(crate) fn asked_node(domid: DomId, unix_ms: u64) -> Node {
+    domain_node(domid, "xend/shutdown_start_time", &seconds(unix_ms))
+}
+
+/// Tells how a domain ended last.
+pub(crate) fn last_end_node(uuid: Uuid, reason: ShutdownReason) -> Node {
+    vm_node(uuid, "xend/last_shutdown_reason", &reason_word(reason))
+}
+
+/// A node below `/vm/<uuid>`.
+pub(crate) fn vm_node(uuid: Uuid, key: &str, value: &str) -> Node {
+    Node { path: format!("{}/{key}", vm_path(uuid)), value: value.into(), access: Access::Private }
+}
+
 /// The nodes below `/vm/<uuid>`.
-fn vm_nodes(
-    domid: DomId,
-    name: &DomainName,
-    uuid: Uuid,
-    config: &DomainConfig,
-    restart_count: u32,
-) -> Vec<Node> {
+fn vm_nodes(identity: &Identity<'_>) -> Vec<Node> {
+    let Identity { domid, name, uuid, config, restarts, born_ms } = *identity;
     let mut tree = Tree { root: vm_path(uuid), access: Access::Private, nodes: Vec::new() };
     tree.add("", "");
     tree.add("name", name.as_str());
@@ -162,8 +192,12 @@ fn vm_nodes(
     tree.add("on_reboot", action_word(config.on_reboot));
     tree.add("on_crash", action_word(config.on_crash));
     tree.add("pool_name", "Pool-0");
+    tree.add("start_time", &seconds(born_ms));
     tree.add("xend", "");
-    tree.add("xend/restart_count", &restart_count.to_string());
+    tree.add("xend/restart_count", &restarts.count.to_string());
+    if let Some(reason) = restarts.last_end {
+        tree.nodes.push(last_end_node(uuid, reason));
+    }
     tree.access = Access::Readable(domid);
     tree.add("uuid", &uuid.to_string());
     tree.nodes
@@ -198,6 +232,24 @@ fn action_word(action: Action) -> &'static str {
     }
 }
 
+/// A shutdown's reason in xend's word, where it had one.
+fn reason_word(reason: ShutdownReason) -> String {
+    match reason {
+        ShutdownReason::Poweroff => "poweroff".into(),
+        ShutdownReason::Reboot => "reboot".into(),
+        ShutdownReason::Suspend => "suspend".into(),
+        ShutdownReason::Crash => "crash".into(),
+        ShutdownReason::Watchdog => "watchdog".into(),
+        ShutdownReason::SoftReset => "soft_reset".into(),
+        ShutdownReason::Other(number) => number.to_string(),
+    }
+}
+
+/// Milliseconds as seconds with two digits behind the point, as Python's `str` gave them.
+fn seconds(ms: u64) -> String {
+    format!("{}.{:02}", ms / 1000, ms % 1000 / 10)
+}
+
 struct Tree {
     root: String,
     access: Access,
@@ -205,6 +257,11 @@ struct Tree {
 }
 
 impl Tree {
+    /// A domain's own tree, for it to read.
+    fn of(domid: DomId) -> Self {
+        Self { root: domain_path(domid), access: Access::Readable(domid), nodes: Vec::new() }
+    }
+
     fn add(&mut self, key: &str, value: &str) {
         let separator = if key.is_empty() { "" } else { "/" };
         let path = format!("{}{separator}{key}", self.root);
@@ -220,14 +277,18 @@ mod tests {
     fn example() -> Vec<Node> {
         let config = DomainConfig { vcpus: 1, max_vcpus: 2, memory_kib: 8193, ..config("a") };
         let channel = |n: u64| GuestChannel { ring: Gfn(0xfeff0 + n), port: EvtchnPort(n as u32) };
+        let restarts = Restarts { count: 3, last_ns: None, last_end: Some(ShutdownReason::SoftReset) };
         nodes(&Facts {
-            domid: DomId(7),
-            name: &DomainName::parse("a").unwrap(),
-            uuid: Uuid([0xab; 16]),
-            config: &config,
+            identity: Identity {
+                domid: DomId(7),
+                name: &DomainName::parse("a").unwrap(),
+                uuid: Uuid([0xab; 16]),
+                config: &config,
+                restarts,
+                born_ms: 1_234_567_890_129,
+            },
             console: channel(1),
             store: channel(2),
-            restart_count: 3,
         })
     }
 
@@ -264,6 +325,8 @@ mod tests {
             (format!("{vm}/vcpu_avail"), "1", Access::Private),
             (format!("{vm}/on_crash"), "destroy", Access::Private),
             (format!("{vm}/xend/restart_count"), "3", Access::Private),
+            (format!("{vm}/xend/last_shutdown_reason"), "soft_reset", Access::Private),
+            (format!("{vm}/start_time"), "1234567890.12", Access::Private),
         ] {
             let found = nodes.iter().find(|n| n.path == path).unwrap_or_else(|| panic!("{path} is missing"));
             assert_eq!((found.value.as_str(), found.access), (value, access), "{path}");

@@ -8,6 +8,8 @@
 //!   goes away in the middle.
 //! * Looking: [`Toolstack::list`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`], [`Toolstack::usage`].
 //! * Ending: [`Toolstack::pause`], [`Toolstack::unpause`], [`Toolstack::destroy`].
+//! * Asking: [`Toolstack::ask_to_end`], [`Toolstack::follow`], [`Toolstack::sysrq`]; [`Toolstack::hear_guests`] notices the answers.
+//! * A life as a whole: [`Toolstack::rename`], [`Toolstack::reset`], [`Toolstack::trigger`].
 //! * Ends that nobody asked for: [`Toolstack::on_virq_dom_exc`] notices, [`Toolstack::obey_rules`] follows the domains'
 //!   rules, [`Toolstack::wait`] tells.
 //! * Images: [`Toolstack::add_bundle`], [`Toolstack::begin_image`], and [`images`].
@@ -26,12 +28,15 @@ mod errors;
 mod host;
 pub mod images;
 mod layout;
+mod life;
 mod list;
 mod meter;
 pub mod name;
 pub mod platform;
 mod power;
+mod race;
 mod registry;
+mod requests;
 mod rings;
 mod rules;
 mod services;
@@ -42,6 +47,7 @@ mod waiters;
 pub use host::OwnMemory;
 pub use images::ImageUpload;
 pub use platform::{Channel, DomainChannels, NoRoom, Platform};
+pub use requests::UNRESPONSIVE_NS;
 pub use rings::RingPage;
 pub use rules::MINIMUM_RESTART_INTERVAL_NS;
 pub use toolstack::{About, Mapping, Toolstack};

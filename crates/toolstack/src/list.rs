@@ -120,6 +120,8 @@ fn describe(registry: &Registry, info: &hypercall::DomainInfo, now_ns: u64) -> D
         vcpus: info.online_vcpus,
         max_vcpus: info.max_vcpu.map_or(0, |last| last.0.saturating_add(1)),
         state: state::state(info),
+        is_admin_paused: info.paused && record.is_some_and(|r| r.is_admin_paused),
+        is_ending: record.is_some_and(|r| r.is_alive() && r.errands.is_ending()),
         cpu_time_ns: info.cpu_time,
         uptime_ms: born_ns.map_or(0, |born| now_ns.saturating_sub(born) / 1_000_000),
         shutdown: state::shutdown_reason(info),

@@ -40,6 +40,12 @@ pub trait Platform<R> {
     /// Nanoseconds since the machine started. Never goes back.
     fn now_ns(&self) -> u64;
 
+    /// Milliseconds since 1970 by the machine's clock. May go back, when somebody sets that.
+    fn unix_ms(&self) -> u64;
+
+    /// Waits until [`Self::now_ns`] is at least `deadline_ns`.
+    async fn sleep_until(&self, deadline_ns: u64);
+
     /// Fills `out` with random bytes. They become uuids: they must differ, they need not be secret.
     fn fill_random(&self, out: &mut [u8]);
 

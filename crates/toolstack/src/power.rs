@@ -31,9 +31,13 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             Some(ShutdownReason::Crash) => Ok(()),
             Some(_) => Err(DomainError::NotStarted),
             // Xen counts pauses; people do not.
-            None if info.paused => Ok(()),
+            None if info.paused => {
+                self.note_pause(target, true);
+                Ok(())
+            }
             None => {
                 self.xen.pause_domain(target.domid()).map_err(domain_error)?;
+                self.note_pause(target, true);
                 log::info!("d{}: paused", target.domid());
                 Ok(())
             }
@@ -51,11 +55,21 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         if info.dying || info.shutdown.is_some() {
             return Err(DomainError::NotStarted);
         }
+        self.note_pause(target, false);
         if info.paused {
             self.xen.unpause_domain(target.domid()).map_err(domain_error)?;
             log::info!("d{}: unpaused", target.domid());
         }
         Ok(())
+    }
+
+    /// Notes whether a person wants a domain to be paused: xend's "admin pause".
+    fn note_pause(&self, target: Target, is_admin_paused: bool) {
+        if let Target::Ours(serial, _) = target
+            && let Some(record) = self.registry.borrow_mut().by_serial_mut(serial)
+        {
+            record.is_admin_paused = is_admin_paused;
+        }
     }
 
     /// Ends a domain at once, without asking it, and without following any rule of its configuration.
@@ -107,7 +121,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             .await
     }
 
-    fn not_control(&self, domain: &DomainRef) -> Result<Target, DomainError> {
+    pub(crate) fn not_control(&self, domain: &DomainRef) -> Result<Target, DomainError> {
         match self.resolve(domain)? {
             Target::Control => Err(DomainError::Privileged),
             target => Ok(target),

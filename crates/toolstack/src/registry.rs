@@ -6,13 +6,15 @@
 //!
 //! A domid may be used again by Xen and a name by people. [`Serial`] is what identifies one life of one domain.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proto::domain::{DomainConfig, Ended, ShutdownReason};
 use proto::image::ImageId;
+use proto::life::Life;
 use xen_abi::DomId;
 
 use crate::name::{DOMAIN_0, DomainName, Uuid};
+use crate::requests::Errands;
 use crate::rules::{self, Restarts};
 
 /// Ended domains that are remembered for those who ask late how it went.
@@ -21,6 +23,18 @@ const HISTORY_LEN: usize = 64;
 /// One life of one domain; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Serial(u64);
+
+impl Serial {
+    /// As the protocol names it.
+    pub(crate) fn life(self) -> Life {
+        Life(self.0)
+    }
+
+    /// Which life a message means. It may be one that never was.
+    pub(crate) fn of(life: Life) -> Self {
+        Self(life.0)
+    }
+}
 
 /// What is being done with a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +64,19 @@ pub(crate) struct Record {
     pub(crate) stage: Stage,
     /// How it ended, if it did so by itself.
     pub(crate) ended: Option<ShutdownReason>,
+    /// The life that it continues, under the same uuid.
+    pub(crate) follows: Option<Serial>,
+    /// A person paused it.
+    pub(crate) is_admin_paused: bool,
+    /// What it is asked for.
+    pub(crate) errands: Errands,
+}
+
+impl Record {
+    /// It exists, has not ended and is not being ended.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.stage == Stage::Alive
+    }
 }
 
 /// A domain that is being built.
@@ -68,6 +95,7 @@ pub(crate) struct Past {
     pub(crate) name: DomainName,
     pub(crate) uuid: Uuid,
     pub(crate) ended: Ended,
+    pub(crate) follows: Option<Serial>,
 }
 
 /// Why a name and a uuid cannot be had.
@@ -85,32 +113,40 @@ pub(crate) struct Registry {
     live: BTreeMap<DomId, Record>,
     building: BTreeMap<Serial, Reservation>,
     past: VecDeque<Past>,
+    /// Lives that are being ended, of which the next one is about to begin.
+    followed: BTreeSet<Serial>,
     next_serial: u64,
 }
 
 impl Registry {
     /// Takes a name and a uuid for a domain that is to be built.
     pub(crate) fn reserve(&mut self, name: DomainName, uuid: Uuid) -> Result<Serial, Taken> {
-        if name.as_str() == DOMAIN_0 {
-            return Err(Taken::Name(Some(DomId(0))));
-        }
+        let serial = Serial(self.next_serial);
+        self.is_free(&name, serial)?;
         if uuid == Uuid::ZERO {
             return Err(Taken::Uuid(Some(DomId(0))));
         }
-        let live = self.live.values().map(|r| (&r.name, r.uuid, Some(r.domid)));
-        let building = self.building.values().map(|r| (&r.name, r.uuid, r.domid));
-        for (other_name, other_uuid, domid) in live.chain(building) {
-            if *other_name == name {
-                return Err(Taken::Name(domid));
-            }
-            if other_uuid == uuid {
-                return Err(Taken::Uuid(domid));
-            }
+        let live = self.live.values().map(|r| (r.uuid, Some(r.domid)));
+        let building = self.building.values().map(|r| (r.uuid, r.domid));
+        if let Some((_, domid)) = live.chain(building).find(|(other, _)| *other == uuid) {
+            return Err(Taken::Uuid(domid));
         }
-        let serial = Serial(self.next_serial);
         self.next_serial += 1;
         self.building.insert(serial, Reservation { name, uuid, domid: None });
         Ok(serial)
+    }
+
+    /// Demands that nobody but the domain of this serial has the name.
+    pub(crate) fn is_free(&self, name: &DomainName, of: Serial) -> Result<(), Taken> {
+        if name.as_str() == DOMAIN_0 {
+            return Err(Taken::Name(Some(DomId(0))));
+        }
+        let live = self.live.values().map(|r| (r.serial, &r.name, Some(r.domid)));
+        let building = self.building.iter().map(|(&serial, r)| (serial, &r.name, r.domid));
+        match live.chain(building).find(|&(serial, other, _)| serial != of && other == name) {
+            Some((_, _, domid)) => Err(Taken::Name(domid)),
+            None => Ok(()),
+        }
     }
 
     /// Notes the domid that Xen gave to a domain which is being built.
@@ -140,7 +176,8 @@ impl Registry {
         if self.past.len() == HISTORY_LEN {
             self.past.pop_front();
         }
-        self.past.push_back(Past { serial, domid, name: record.name.clone(), uuid: record.uuid, ended });
+        let Record { uuid, follows, .. } = record;
+        self.past.push_back(Past { serial, domid, name: record.name.clone(), uuid, ended, follows });
         Some(record)
     }
 
@@ -184,6 +221,32 @@ impl Registry {
     /// The domain with this serial, to change it.
     pub(crate) fn by_serial_mut(&mut self, serial: Serial) -> Option<&mut Record> {
         self.live.values_mut().find(|r| r.serial == serial)
+    }
+
+    /// The domain that continued this life: the one that is now, or was at last.
+    pub(crate) fn next_life(&self, serial: Serial) -> Option<DomId> {
+        let live = self.live.values().find(|r| r.follows == Some(serial)).map(|r| r.domid);
+        let past = || self.past.iter().rev().find(|p| p.follows == Some(serial)).map(|p| p.domid);
+        live.or_else(past)
+    }
+
+    /// Notes that a life is about to be continued, or (`false`) that this is done or has failed.
+    pub(crate) fn set_followed(&mut self, serial: Serial, is_followed: bool) {
+        if is_followed {
+            self.followed.insert(serial);
+        } else {
+            self.followed.remove(&serial);
+        }
+    }
+
+    /// Whether a life is about to be continued.
+    pub(crate) fn is_being_followed(&self, serial: Serial) -> bool {
+        self.followed.contains(&serial)
+    }
+
+    /// Every domain, by id, to change them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+        self.live.values_mut()
     }
 
     /// Every domain, by id.
@@ -244,6 +307,9 @@ mod tests {
             restarts: Restarts::default(),
             stage: Stage::Alive,
             ended: None,
+            follows: None,
+            is_admin_paused: false,
+            errands: Errands::default(),
         });
         serial
     }
@@ -261,6 +327,34 @@ mod tests {
         assert_eq!(registry.reserve(name("b"), Uuid([4; 16])), Err(Taken::Uuid(Some(DomId(4)))));
         registry.forget(serial, Ended::Destroyed);
         assert!(registry.reserve(name("a"), Uuid([4; 16])).is_ok());
+    }
+
+    #[test]
+    fn a_domain_may_keep_its_name_and_take_one_that_is_free() {
+        let mut registry = Registry::default();
+        let a = admit(&mut registry, "a", 3);
+        let b = admit(&mut registry, "b", 4);
+        let building = registry.reserve(name("c"), Uuid([9; 16])).unwrap();
+        assert_eq!(registry.is_free(&name("a"), a), Ok(()));
+        assert_eq!(registry.is_free(&name("a"), b), Err(Taken::Name(Some(DomId(3)))));
+        assert_eq!(registry.is_free(&name("c"), a), Err(Taken::Name(None)));
+        assert_eq!(registry.is_free(&name(DOMAIN_0), a), Err(Taken::Name(Some(DomId(0)))));
+        registry.cancel(building);
+        assert_eq!(registry.is_free(&name("c"), a), Ok(()));
+    }
+
+    #[test]
+    fn the_next_life_is_known_also_when_it_is_over() {
+        let mut registry = Registry::default();
+        let first = admit(&mut registry, "a", 3);
+        registry.forget(first, Ended::Destroyed);
+        assert_eq!(registry.next_life(first), None);
+        let second = admit(&mut registry, "a", 4);
+        registry.by_serial_mut(second).unwrap().follows = Some(first);
+        assert_eq!(registry.next_life(first), Some(DomId(4)));
+        registry.forget(second, Ended::Destroyed);
+        assert_eq!(registry.next_life(first), Some(DomId(4)));
+        assert_eq!(registry.next_life(second), None);
     }
 
     #[test]

@@ -16,12 +16,14 @@ pub(crate) struct Restarts {
     pub(crate) count: u32,
     /// When the last one was, on the platform's clock.
     pub(crate) last_ns: Option<u64>,
+    /// How the last life ended.
+    pub(crate) last_end: Option<ShutdownReason>,
 }
 
 impl Restarts {
-    /// One more, now.
-    pub(crate) fn next(self, now_ns: u64) -> Self {
-        Self { count: self.count.saturating_add(1), last_ns: Some(now_ns) }
+    /// One more, now, after such an end.
+    pub(crate) fn next(self, ended: ShutdownReason, now_ns: u64) -> Self {
+        Self { count: self.count.saturating_add(1), last_ns: Some(now_ns), last_end: Some(ended) }
     }
 }
 
@@ -89,7 +91,9 @@ pub(crate) mod tests {
             vcpus: 1,
             max_vcpus: 1,
             kernel: ImageId([1; 32]),
+            kernel_name: "k".into(),
             ramdisk: None,
+            ramdisk_name: "".into(),
             cmdline: "".into(),
             on_poweroff: Action::Destroy,
             on_reboot: Action::Destroy,
@@ -125,15 +129,15 @@ pub(crate) mod tests {
         let reboot = |restarts, now| verdict(&config, ShutdownReason::Reboot, restarts, now);
         let never = Restarts::default();
         assert_eq!(reboot(never, 1), Verdict::Follow(Action::Restart));
-        let once = never.next(1);
-        assert_eq!(once.count, 1);
+        let once = never.next(ShutdownReason::Reboot, 1);
+        assert_eq!((once.count, once.last_end), (1, Some(ShutdownReason::Reboot)));
         assert_eq!(reboot(once, 2), Verdict::TooFast { elapsed_ns: 1 });
         assert_eq!(reboot(once, 1 + MINIMUM_RESTART_INTERVAL_NS), Verdict::Follow(Action::Restart));
     }
 
     #[test]
     fn the_guard_does_not_touch_rules_that_restart_nothing() {
-        let once = Restarts::default().next(1);
+        let once = Restarts::default().next(ShutdownReason::Crash, 1);
         let got = verdict(&config("a"), ShutdownReason::Crash, once, 2);
         assert_eq!(got, Verdict::Follow(Action::Destroy));
     }

@@ -2,7 +2,7 @@
 
 use console::{ConsoleId, Pump};
 use hypercall::{Aperture, Door, calls};
-use ring::Shared;
+use ring::{Shared, layout};
 use xen_abi::{DomId, EvtchnPort};
 
 use crate::platform::{Channel, DomainChannels, NoRoom, Platform};
@@ -85,6 +85,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let mut pump = Pump::new(services.pages.page(CONSOLE_PAGE));
         // A ring whose indices make no sense has nothing to tell.
         let _ = pump.pump(services.console, &mut self.consoles.borrow_mut());
+    }
+
+    /// Whether a domain ever put a request into its ring to xenstore. What a guest claims here serves only to explain its silence.
+    pub(crate) fn has_spoken(&self, domid: DomId) -> bool {
+        let services = self.services.borrow();
+        services.get(&domid).is_some_and(|s| layout::xenstore::REQ.was_used(&s.pages.page(STORE_PAGE)))
     }
 
     /// A domain's console.

@@ -8,7 +8,7 @@ use console::SharedConsoles;
 use hypercall::{Aperture, ClaimedMemory, Door, SharedMapping, Xen};
 use proto::domain::{Ended, Uuid as RawUuid};
 use xen_abi::DomId;
-use xenstore::SharedStore;
+use xenstore::{Events, SharedStore};
 
 use crate::images::ImageCache;
 use crate::layout;
@@ -47,8 +47,10 @@ pub struct Toolstack<'x, M: Door + Aperture, P> {
     pub(crate) registry: RefCell<Registry>,
     pub(crate) services: RefCell<BTreeMap<DomId, Services<Mapping<'x, M>>>>,
     pub(crate) images: RefCell<ImageCache<'x, ClaimedMemory<'x, M>>>,
-    /// Rings when a domain ended, by itself or not.
+    /// Rings when something has come of a domain: it ended, was continued, was asked or took a request.
     pub(crate) ends: Waiters,
+    /// Our watches on guests' nodes.
+    pub(crate) hearing: Events<'x>,
     /// Domains that ended by themselves and whose rule waits to be followed.
     pub(crate) to_follow: RefCell<VecDeque<Serial>>,
 }
@@ -77,6 +79,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             services: RefCell::default(),
             images: RefCell::default(),
             ends: Waiters::default(),
+            hearing: Events::new(store),
             to_follow: RefCell::default(),
         }
     }
@@ -112,8 +115,17 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub(crate) fn forget(&self, serial: Serial, ended: Ended) {
         let Some(record) = self.registry.borrow_mut().forget(serial, ended) else { return };
         self.end_services(record.domid);
+        self.stop_hearing(&record);
         self.remove_from_store(record.domid, record.uuid);
         self.ends.wake_all();
+    }
+
+    /// Writes nodes, in one transaction.
+    pub(crate) fn write_nodes(&self, nodes: &[layout::Node]) {
+        if let Err(error) = self.store.borrow_mut().control(|tree| layout::write(tree, nodes)) {
+            // As with the control domain's: our paths, no quota, and an owner that is registered.
+            log::error!("xenstore refuses nodes: {error}");
+        }
     }
 
     /// Removes a domain and its nodes from the store.

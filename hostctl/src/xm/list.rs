@@ -148,6 +148,8 @@ pub fn object(domain: &DomainInfo) -> Value {
         "max_vcpus": domain.max_vcpus,
         "state": flags(domain.state),
         "power_state": power_state(domain).0,
+        "admin_paused": domain.is_admin_paused,
+        "ending": domain.is_ending,
         "cpu_time_ns": domain.cpu_time_ns,
         "uptime_ms": domain.uptime_ms,
         "shutdown_reason": domain.shutdown.map(reason),
@@ -168,10 +170,10 @@ pub fn reason(reason: ShutdownReason) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn domain(name: &str, domid: u16, state: DomainState) -> DomainInfo {
+    pub(in crate::xm) fn domain(name: &str, domid: u16, state: DomainState) -> DomainInfo {
         DomainInfo {
             domid,
             name: name.into(),
@@ -181,6 +183,8 @@ mod tests {
             vcpus: 1,
             max_vcpus: 2,
             state,
+            is_admin_paused: false,
+            is_ending: false,
             cpu_time_ns: 7_600_000_000,
             uptime_ms: 5_000,
             shutdown: None,

@@ -9,9 +9,11 @@ pub mod failure;
 pub mod getopt;
 pub mod help;
 pub mod info;
+pub mod life;
 pub mod lifecycle;
 pub mod list;
 pub mod names;
+pub mod shutdown;
 pub mod table;
 pub mod uptime;
 

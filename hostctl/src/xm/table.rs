@@ -4,7 +4,7 @@
 //! its row from `None` to the function.
 
 use crate::xm::failure::Failure;
-use crate::xm::{Context, console, create, dmesg, info, lifecycle, list, names, uptime};
+use crate::xm::{Context, console, create, dmesg, info, life, lifecycle, list, names, shutdown, uptime};
 
 /// How many words a command takes after its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,17 +107,65 @@ pub static COMMANDS: &[Command] = &[
     absent("mem-set", "<Domain> <Mem>", "Set the memory that a domain has now."),
     absent("migrate", "<Domain> <Host>", "Move a domain to another machine."),
     simple("pause", "<Domain>", "Stop a domain's processors.", Words::Exactly(1), lifecycle::pause),
-    absent("reboot", "<Domain> [-wa]", "Ask a domain to reboot."),
-    absent("rename", "<Domain> <NewDomainName>", "Give a domain another name."),
-    absent("reset", "<Domain>", "Reset a domain."),
+    Command {
+        name: "reboot",
+        synopsis: "<Domain> [-wa]",
+        about: "Ask a domain to reboot.",
+        options: &[
+            ("-a, --all", "All domains but domain 0."),
+            ("-w, --wait", "Wait until they have rebooted."),
+            JSON,
+        ],
+        words: Words::Between(1, 3),
+        run: Some(shutdown::reboot),
+    },
+    simple(
+        "rename",
+        "<Domain> <NewDomainName>",
+        "Give a domain another name.",
+        Words::Exactly(2),
+        life::rename,
+    ),
+    simple(
+        "reset",
+        "<Domain>",
+        "Destroy a domain and build it anew at once.",
+        Words::Exactly(1),
+        life::reset,
+    ),
     absent("restore", "<CheckpointFile> [-p]", "Bring back a domain from a file."),
     absent("resume", "<DomainName>", "Bring back a suspended managed domain."),
     absent("save", "[-c] <Domain> <CheckpointFile>", "Save a domain to a file, to be restored later."),
-    absent("shutdown", "<Domain> [-waRH]", "Ask a domain to shut down."),
+    Command {
+        name: "shutdown",
+        synopsis: "<Domain> [-waRH]",
+        about: "Ask a domain to shut down.",
+        options: &[
+            ("-a, --all", "All domains but domain 0."),
+            ("-w, --wait", "Wait until they have ended."),
+            ("-H, --halt", "Halt instead of switching off."),
+            ("-R, --reboot", "Reboot instead, as 'xm reboot' does."),
+            JSON,
+        ],
+        words: Words::Between(1, 4),
+        run: Some(shutdown::shutdown),
+    },
     absent("start", "<DomainName>", "Start a managed domain."),
     absent("suspend", "<DomainName>", "Suspend a managed domain to its file."),
-    absent("sysrq", "<Domain> <letter>", "Send a system request to a domain."),
-    absent("trigger", "<Domain> <nmi|reset|init|s3resume|power> [<VCPU>]", "Send a trigger to a domain."),
+    simple(
+        "sysrq",
+        "<Domain> <letter>",
+        "Send a system request to a domain.",
+        Words::Exactly(2),
+        life::sysrq,
+    ),
+    simple(
+        "trigger",
+        "<Domain> <nmi|reset|init|s3resume|power> [<VCPU>]",
+        "Send a trigger to a domain.",
+        Words::Between(2, 3),
+        life::trigger,
+    ),
     absent("top", "", "Watch the host and its domains."),
     simple("unpause", "<Domain>", "Let a paused domain run.", Words::Exactly(1), lifecycle::unpause),
     Command {
@@ -138,7 +186,7 @@ pub static COMMANDS: &[Command] = &[
         "<domain> <[host:bus.addr] [host:vendor_id:product_id]>",
         "Take a USB device from a domain.",
     ),
-    absent("domstate", "<domain> ", "Print a domain's state."),
+    simple("domstate", "<domain> ", "Print a domain's state.", Words::Exactly(1), life::domstate),
     absent("vcpu-list", "[Domain, ...]", "List domains' virtual processors."),
     absent(
         "vcpu-pin",

@@ -98,6 +98,8 @@ mod tests {
             vcpus: 1,
             max_vcpus: 1,
             state: DomainState::empty(),
+            is_admin_paused: false,
+            is_ending: false,
             cpu_time_ns: 0,
             uptime_ms: seconds * 1000,
             shutdown: None,

@@ -86,6 +86,8 @@ pub fn domain(name: &str, domid: u16) -> DomainInfo {
         vcpus: 1,
         max_vcpus: 1,
         state: DomainState::BLOCKED,
+        is_admin_paused: false,
+        is_ending: false,
         cpu_time_ns: 1_500_000_000,
         uptime_ms: 65_000,
         shutdown: None,

@@ -8,7 +8,7 @@ use xen_abi::{DomId, Errno};
 
 use super::Life;
 use crate::errors::create_error;
-use crate::layout::{self, Facts, GuestChannel};
+use crate::layout::{self, Facts, GuestChannel, Identity};
 use crate::name::{DomainName, Uuid};
 use crate::platform::{NoRoom, Platform};
 use crate::services::{Ports, Services};
@@ -66,13 +66,16 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     ) -> Result<(), CreateError> {
         let channel = |end: &ServiceEnd| GuestChannel { ring: end.page, port: end.guest_port };
         let nodes = layout::nodes(&Facts {
-            domid,
-            name,
-            uuid: life.uuid,
-            config: &life.config,
+            identity: Identity {
+                domid,
+                name,
+                uuid: life.uuid,
+                config: &life.config,
+                restarts: life.restarts,
+                born_ms: self.platform.unix_ms(),
+            },
             console: channel(&built.console),
             store: channel(&built.store),
-            restart_count: life.restarts.count,
         });
         let mut store = self.store.borrow_mut();
         store.register(domid);

@@ -54,6 +54,19 @@ impl Platform<Mapping<'static, Machine>> for TestPlatform {
         self.now_ns.get()
     }
 
+    fn unix_ms(&self) -> u64 {
+        self.now_ns.get() / 1_000_000 + 1_000_000_000_000
+    }
+
+    async fn sleep_until(&self, deadline_ns: u64) {
+        std::future::poll_fn(
+            |_| {
+                if self.now_ns.get() >= deadline_ns { Poll::Ready(()) } else { Poll::Pending }
+            },
+        )
+        .await;
+    }
+
     fn fill_random(&self, out: &mut [u8]) {
         self.drawn.set(self.drawn.get() + 1);
         let hash = Sha256::digest(self.drawn.get().to_le_bytes());
@@ -226,7 +239,9 @@ pub(crate) fn config(name: &str, kernel: ImageId) -> DomainConfig {
         vcpus: 1,
         max_vcpus: 1,
         kernel,
+        kernel_name: "/boot/kernel".into(),
         ramdisk: None,
+        ramdisk_name: "".into(),
         cmdline: "console=hvc0".into(),
         on_poweroff: Action::Destroy,
         on_reboot: Action::Restart,

@@ -32,6 +32,12 @@ impl Platform<Mapping<'static, Machine>> for Idle {
         0
     }
 
+    fn unix_ms(&self) -> u64 {
+        0
+    }
+
+    async fn sleep_until(&self, _: u64) {}
+
     fn fill_random(&self, _: &mut [u8]) {}
 
     async fn yield_now(&self) {}
