@@ -167,7 +167,7 @@ fn a_wrong_configuration_starts_nothing() {
 fn a_missing_part_is_named_with_what_to_do() {
     let place = Place::with_qemu("exit 1");
     for (line, text) in [
-        ("lab up --xen 5.0", "there is no hypervisor '5.0': --xen takes 4.17, 4.20 or a file"),
+        ("lab up --xen 5.0", "there is no hypervisor '5.0': --xen takes 4.17, 4.20, full or a file"),
         ("lab up --xen xen --kernel nope", "there is no kernel nope"),
         ("lab up --xen xen --bundle nope", "no bundle nope"),
         ("lab down nope", "there is no lab 'nope'; no lab is up"),
@@ -179,6 +179,9 @@ fn a_missing_part_is_named_with_what_to_do() {
         assert!(done.stderr.contains(text), "{line}: {}", done.stderr);
     }
     assert_eq!(place.run("lab up --name ../x").code, 2);
+    let not_built =
+        Done::of(place.hostctl("lab up --xen full").env("NANODOM_CACHE", "/nowhere").output().unwrap());
+    assert!(not_built.stderr.contains("'cargo xtask xen-full' builds it"), "{}", not_built.stderr);
     let no_kernel =
         Done::of(place.hostctl("lab up --xen xen").env("NANODOM_KERNEL", "/no/kernel").output().unwrap());
     assert!(no_kernel.stderr.contains("  /no/kernel\n"), "{}", no_kernel.stderr);

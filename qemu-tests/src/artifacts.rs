@@ -84,6 +84,11 @@ pub fn xen_4_20() -> Option<PathBuf> {
     cache().map(|cache| cache.join("xen/xen-4.20-amd64.gz"))
 }
 
+/// The Xen with all schedulers and security modules, where `cargo xtask xen-full` puts it.
+pub fn xen_full() -> Option<PathBuf> {
+    cache().map(|cache| cache.join("xen/xen-full-amd64.gz"))
+}
+
 /// Checks what every machine needs from Debian.
 ///
 /// # Errors

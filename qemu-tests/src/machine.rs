@@ -26,36 +26,69 @@ const TAIL: usize = 1500;
 /// Which machine to boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Boot {
-    /// `4.17` or `4.20`.
+    /// `4.17`, `4.20` or `full`.
     pub xen: &'static str,
     /// With an emulated IOMMU.
     pub iommu: bool,
     /// All of its memory, in MiB.
     pub memory_mib: u32,
+    /// Its processors.
+    pub cpus: u32,
+    /// Xen's scheduler, where not its own choice.
+    pub sched: Option<&'static str>,
 }
 
 impl Boot {
     /// Xen 4.17 without an IOMMU.
-    pub const PLAIN: Self = Self { xen: "4.17", iommu: false, memory_mib: 512 };
+    pub const PLAIN: Self = Self { xen: "4.17", iommu: false, memory_mib: 512, cpus: 1, sched: None };
     /// Xen 4.20 with an IOMMU.
-    pub const OTHER: Self = Self { xen: "4.20", iommu: true, memory_mib: 512 };
+    pub const OTHER: Self = Self { xen: "4.20", iommu: true, ..Self::PLAIN };
+    /// The Xen of `cargo xtask xen-full`, for what Debian's has not: schedulers, security modules.
+    pub const FULL: Self = Self { xen: "full", ..Self::PLAIN };
 
-    /// This on the Xen that `NANODOM_TEST_XEN` names, if it is set: the same promises by hand on another release.
+    /// This on the Xen that `NANODOM_TEST_XEN` names, if it is set: the same promises by hand on another release. What needs
+    /// the full Xen stays there.
     ///
     /// # Errors
     /// It names no Xen that labs know.
     pub fn asked_for(self) -> Result<Self> {
         match std::env::var("NANODOM_TEST_XEN").as_deref() {
             Err(_) | Ok("") => Ok(self),
+            Ok("4.17" | "4.20" | "full") if self.xen == "full" => Ok(self),
             Ok("4.17") => Ok(Self { xen: "4.17", ..self }),
             Ok("4.20") => Ok(Self { xen: "4.20", ..self }),
-            Ok(other) => bail!("NANODOM_TEST_XEN is {other}: 4.17 and 4.20 are possible"),
+            Ok("full") => Ok(Self { xen: "full", ..self }),
+            Ok(other) => bail!("NANODOM_TEST_XEN is {other}: 4.17, 4.20 and full are possible"),
         }
     }
 
     /// This with so much memory.
     pub const fn memory(self, memory_mib: u32) -> Self {
         Self { memory_mib, ..self }
+    }
+
+    /// This with so many processors.
+    pub const fn cpus(self, cpus: u32) -> Self {
+        Self { cpus, ..self }
+    }
+
+    /// This with that scheduler.
+    pub const fn sched(self, sched: &'static str) -> Self {
+        Self { sched: Some(sched), ..self }
+    }
+}
+
+/// What makes a machine another one, for the names of tests.
+impl std::fmt::Display for Boot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Xen {} {} IOMMU", self.xen, if self.iommu { "with" } else { "without" })?;
+        if let Some(sched) = self.sched {
+            write!(f, ", {sched}")?;
+        }
+        if self.cpus > 1 {
+            write!(f, ", {} processors", self.cpus)?;
+        }
+        Ok(())
     }
 }
 
@@ -82,11 +115,14 @@ impl Machine {
         let runtime = std::env::temp_dir().join(format!("nanodom-{name}"));
         std::fs::create_dir_all(&runtime).with_context(|| format!("{}", runtime.display()))?;
         let mut machine = Self { hostctl, name, runtime, boot_time: Duration::ZERO };
-        let memory = boot.memory_mib.to_string();
-        let mut words =
-            vec!["lab", "up", "--name", machine.name.as_str(), "--xen", boot.xen, "--memory", &memory];
+        let (memory, cpus) = (boot.memory_mib.to_string(), boot.cpus.to_string());
+        let mut words = vec!["lab", "up", "--name", machine.name.as_str(), "--xen", boot.xen];
+        words.extend(["--memory", &memory, "--cpus", &cpus]);
         if boot.iommu {
             words.push("--iommu");
+        }
+        if let Some(sched) = boot.sched {
+            words.extend(["--sched", sched]);
         }
         let done = process::run(&mut machine.hostctl(&words), PATIENCE)?;
         machine.boot_time = done.took;

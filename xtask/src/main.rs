@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup | build | test | fuzz | demo | bench`.
+//! The project's own commands: `cargo xtask setup | xen-full | build | test | fuzz | demo | bench`.
 //!
 //! Each installs first what it misses ([`setup`]). Where something does not hold, a command ends with one error and
 //! a status other than 0.
@@ -23,6 +23,7 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   setup                  install what the other commands need (Debian 12, as root), or say what is missing
+  xen-full               build a Xen with all schedulers and security modules, from Debian's source package, once
   build                  build and check the kernel, hostctl, the tiny guests and the guests' ramdisk
   test [--host|--qemu] [NAME] [--long]
                          format, lints, host tests, then the tests on a real Xen in QEMU;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> Result<()> {
     match words {
         ["setup"] => setup::run(),
+        ["xen-full"] => setup::xen_full::run(),
         ["build"] => build::run(),
         ["test", rest @ ..] => test::run(rest),
         ["fuzz", rest @ ..] => fuzz::run(rest),

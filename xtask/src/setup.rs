@@ -2,12 +2,15 @@
 //!
 //! Every other command calls [`ensure`] with what it needs. When nothing is missing that costs a few `stat`s and one
 //! start of `rustc`. Nothing is ever removed, and Debian's next release, which has Xen 4.20, is never mixed into
-//! the system: its one package is unpacked into our own cache.
+//! the system: its one package is unpacked into our own cache. There, too, is a Xen with the parts that Debian leaves out
+//! ([`xen_full`]).
 
 mod apt;
 mod packages;
+mod private_apt;
 mod toolchain;
 mod trixie;
+pub(crate) mod xen_full;
 
 pub(crate) use toolchain::TARGET;
 
@@ -20,7 +23,7 @@ pub(crate) enum Level {
     Build,
     /// Running a lab on Xen 4.17 with Linux guests.
     Lab,
-    /// Running the tests: Xen 4.20 besides, Debian's xenstoreds and xenstore clients.
+    /// Running the tests: Xen 4.20 besides, Debian's xenstoreds and xenstore clients, what building a Xen takes.
     Test,
     /// The peer of the benchmark, Debian's Linux domain 0 with xl, and what fuzzing takes.
     All,
@@ -53,6 +56,7 @@ pub(crate) fn ensure(level: Level) -> Result<()> {
 /// As [`ensure`].
 pub(crate) fn run() -> Result<()> {
     ensure(Level::All)?;
+    xen_full::ensure()?;
     println!("setup: nothing is missing");
     Ok(())
 }

@@ -65,6 +65,7 @@ fn on_host(summary: &mut Summary) {
 /// Builds all parts and runs each file of `qemu-tests/tests`, or the one that is named.
 fn on_xen(summary: &mut Summary, only: Option<&str>) -> Result<()> {
     let mut built = None;
+    summary.part("Xen with all its parts", setup::xen_full::ensure);
     summary.part("build", || {
         built = Some(build::all(build::HostProfile::Dev)?);
         sh::run(sh::cargo().args(["test", "--quiet", "-p", "qemu-tests", "--test", "*", "--no-run"]))

@@ -26,7 +26,7 @@ pub fn check_qemu() -> Result<()> {
     )
 }
 
-/// The hypervisor's plain ELF for `4.17`, `4.20` or a file; a compressed one is unpacked into the cache.
+/// The hypervisor's plain ELF for `4.17`, `4.20`, `full` or a file; a compressed one is unpacked into the cache.
 ///
 /// # Errors
 /// It is not there, or is no hypervisor; the text says what to install.
@@ -40,10 +40,15 @@ pub fn hypervisor(which: &str) -> Result<PathBuf> {
             &[cached("xen-4.20-amd64.gz"), PathBuf::from("/boot/xen-4.20-amd64.gz")],
             "Xen 4.20 is not there ('cargo xtask setup' fetches it from Debian 13 into the cache)",
         )?,
+        "full" => first_of(
+            &[cached("xen-full-amd64.gz")],
+            "the Xen with all schedulers and security modules is not built ('cargo xtask xen-full' builds it, in a \
+             minute or two, from Debian's source package)",
+        )?,
         file => {
             let path = PathBuf::from(file);
             if !path.is_file() {
-                bail!("there is no hypervisor '{file}': --xen takes 4.17, 4.20 or a file");
+                bail!("there is no hypervisor '{file}': --xen takes 4.17, 4.20, full or a file");
             }
             path
         }
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn a_hypervisor_that_is_not_there_is_refused_with_what_works() {
         let error = hypervisor("/nowhere/xen").unwrap_err().to_string();
-        assert!(error.contains("/nowhere/xen") && error.contains("4.17, 4.20 or a file"), "{error}");
+        assert!(error.contains("/nowhere/xen") && error.contains("4.17, 4.20, full or a file"), "{error}");
     }
 
     #[test]

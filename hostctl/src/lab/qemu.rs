@@ -18,6 +18,8 @@ pub struct Machine {
     pub iommu: bool,
     /// There is a bundle.
     pub bundle: bool,
+    /// The scheduler that Xen is to use, where not its own choice.
+    pub sched: Option<&'static str>,
     /// More words for Xen.
     pub xen_args: Option<String>,
     /// More words for the control domain.
@@ -81,6 +83,10 @@ impl Machine {
         if !self.iommu {
             words.push_str(" dom0-iommu=none");
         }
+        if let Some(sched) = self.sched {
+            words.push_str(" sched=");
+            words.push_str(sched);
+        }
         append(words, self.xen_args.as_deref())
     }
 
@@ -111,6 +117,7 @@ mod tests {
             cpus: 1,
             iommu: false,
             bundle: false,
+            sched: None,
             xen_args: None,
             kernel_args: None,
         }
@@ -156,12 +163,13 @@ mod tests {
     fn words_and_bundle_reach_their_modules_and_commas_are_doubled() {
         let command = Machine {
             bundle: true,
+            sched: Some("rtds"),
             xen_args: Some("cpuidle=0".into()),
             kernel_args: Some("log=debug,link=trace".into()),
             ..machine()
         }
         .command();
-        assert!(value_of(&command, "-append").ends_with(" dom0-iommu=none cpuidle=0"));
+        assert!(value_of(&command, "-append").ends_with(" dom0-iommu=none sched=rtds cpuidle=0"));
         assert_eq!(value_of(&command, "-initrd"), "kernel host=t link=com2 log=debug,,link=trace,bundle");
     }
 }

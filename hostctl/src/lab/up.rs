@@ -10,6 +10,7 @@ use std::process::{ChildStdout, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use proto::endpoints::Host;
 use serde_json::json;
 
 use super::dir::{LabDir, LabName, Record};
@@ -20,13 +21,17 @@ use crate::client::{CallError, Client};
 use crate::connect::{Line, Options};
 use crate::dirs;
 use crate::output::{Output, visible};
+use crate::xm::failure::xen_text;
 
 /// What a lab is made of.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Parts {
-    /// The hypervisor: 4.17, 4.20 or a file.
-    #[arg(long, value_name = "4.17|4.20|FILE", default_value = "4.17")]
+    /// The hypervisor: 4.17, 4.20, full (one with all schedulers and security modules, built by 'cargo xtask xen-full') or a file.
+    #[arg(long, value_name = "4.17|4.20|full|FILE", default_value = "4.17")]
     xen: String,
+    /// The scheduler of all processors, where not Xen's own choice: Debian's Xen has credit and credit2, the full one all.
+    #[arg(long)]
+    sched: Option<Sched>,
     /// Give the machine an emulated IOMMU, and let Xen use it.
     #[arg(long)]
     iommu: bool,
@@ -51,6 +56,34 @@ pub struct Parts {
     /// More words for the control domain's command line, such as log=debug.
     #[arg(long, value_name = "WORDS", allow_hyphen_values = true)]
     kernel_args: Option<String>,
+}
+
+/// Xen's schedulers.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sched {
+    /// The classic one, of weights and caps.
+    Credit,
+    /// Its successor, and Xen's own choice.
+    Credit2,
+    /// Real time: a budget in every period.
+    Rtds,
+    /// A processor for each virtual one.
+    Null,
+    /// A fixed table of times, for one processor.
+    Arinc653,
+}
+
+impl Sched {
+    /// As Xen calls it.
+    fn word(self) -> &'static str {
+        match self {
+            Sched::Credit => "credit",
+            Sched::Credit2 => "credit2",
+            Sched::Rtds => "rtds",
+            Sched::Null => "null",
+            Sched::Arinc653 => "arinc653",
+        }
+    }
 }
 
 /// Start a lab: QEMU with Xen and a control domain.
@@ -136,7 +169,11 @@ impl Lab {
             Ok(mut client) => {
                 let greeting = client.welcome()?.greeting.clone();
                 let seconds = start.elapsed().as_secs_f64();
-                Ok(Lab { dir, _lock: lock, client, greeting, seconds, is_kept: false })
+                let mut lab = Lab { dir, _lock: lock, client, greeting, seconds, is_kept: false };
+                if let Some(sched) = parts.sched {
+                    lab.check_scheduler(sched)?;
+                }
+                Ok(lab)
             }
             Err(error) => {
                 let logs = if error.is::<MachineFailed>() { tails(&dir) } else { String::new() };
@@ -148,6 +185,21 @@ impl Lab {
                 }
             }
         }
+    }
+
+    /// Xen goes on with another scheduler where it has not the one that it was told to use.
+    fn check_scheduler(&mut self, wanted: Sched) -> Result<()> {
+        let host = self.client.call::<Host>(&())?.map_err(|error| anyhow::anyhow!(xen_text(&error)))?;
+        if host.xen_scheduler == wanted.word() {
+            return Ok(());
+        }
+        bail!(
+            "this Xen {} has no scheduler '{}' (it would run with {}); --xen full has all of them ('cargo xtask xen-full' \
+             builds it)",
+            self.greeting.xen,
+            wanted.word(),
+            host.xen_scheduler
+        )
     }
 
     /// Leaves the lab running.
@@ -191,6 +243,7 @@ impl Parts {
             cpus: self.cpus,
             iommu: self.iommu,
             bundle: bundle.is_some(),
+            sched: self.sched.map(Sched::word),
             xen_args: self.xen_args.clone(),
             kernel_args: self.kernel_args.clone(),
         };

@@ -50,10 +50,9 @@ pub(crate) fn main_allowing(lost_kib: fn(Boot) -> u64, machines: &[(Boot, &[Prom
             left: Mutex::new(promises.len()),
         });
         shared.push(machine.clone());
-        let iommu = if boot.iommu { "with" } else { "without" };
         for (name, promise) in *promises {
             let (machine, promise) = (machine.clone(), *promise);
-            let name = format!("{name} (Xen {} {iommu} IOMMU)", boot.xen);
+            let name = format!("{name} ({boot})");
             trials.push(Trial::test(name, move || machine.keep(promise)));
         }
     }

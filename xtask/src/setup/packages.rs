@@ -31,6 +31,13 @@ const PACKAGES: &[Package] = &[
         level: Level::Test,
         is_there: || exists("/usr/lib/python3/dist-packages/pyxs"),
     },
+    // What a Xen is built with: Level::Build has the compiler.
+    Package { name: "make", level: Level::Test, is_there: || on_path("make") },
+    Package { name: "flex", level: Level::Test, is_there: || on_path("flex") },
+    Package { name: "bison", level: Level::Test, is_there: || on_path("bison") },
+    Package { name: "checkpolicy", level: Level::Test, is_there: || on_path("checkpolicy") },
+    Package { name: "dpkg-dev", level: Level::Test, is_there: || on_path("dpkg-source") },
+    Package { name: "python3", level: Level::Test, is_there: || exists("/usr/bin/python3") },
     Package { name: "g++", level: Level::All, is_there: || on_path("c++") },
     Package { name: "strace", level: Level::All, is_there: || exists("/usr/bin/strace") },
 ];
