@@ -13,7 +13,7 @@ use xenstore::wire::{HEADER_LEN, MessageType as Type, PAYLOAD_MAX, Request};
 use xenstore::{ConnId, Store};
 
 /// What comes before the part that is fuzzed: a name and a version.
-const HEAD: &[u8] = b"XSTORE\x01";
+const HEAD: &[u8] = b"XSTORE\x02";
 
 #[derive(Arbitrary, Debug)]
 enum Input<'a> {

@@ -64,6 +64,26 @@ impl Children {
         }
     }
 
+    /// The child, if there is one, with whether a snapshot has it too, and how many bytes of blocks a change to it copies. `is_shared`: the
+    /// directory itself is a snapshot's too.
+    pub(crate) fn survey(&self, name: &[u8], is_shared: bool) -> (Option<&Arc<Node>>, bool, usize) {
+        let key = Key::new(name);
+        let (mut is_shared, mut copied) = (is_shared, 0);
+        let mut next = self.0.as_ref();
+        while let Some(block) = next {
+            is_shared |= Arc::strong_count(block) > 1;
+            copied += if is_shared { block.copy_size() } else { 0 };
+            match block.entries() {
+                Entries::Leaf(nodes) => {
+                    let child = find(nodes, &key).map(|at| &nodes[at]);
+                    return (child, is_shared, copied);
+                }
+                Entries::Inner(parts) => next = Some(&parts[position(parts, name)].1),
+            }
+        }
+        (None, is_shared, copied)
+    }
+
     /// Adds a node; one of its name must not be there yet.
     pub(crate) fn insert(&mut self, node: Arc<Node>) {
         let Some(root) = &mut self.0 else {

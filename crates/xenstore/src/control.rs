@@ -9,7 +9,7 @@ use crate::Error;
 use crate::connection::{ConnId, WatchEvent};
 use crate::draft::Draft;
 use crate::ledger::Ledger;
-use crate::ops::{Change, Desk, Op};
+use crate::ops::{Change, Op};
 use crate::path::StorePath;
 use crate::perms::{Caller, Perm};
 use crate::store::{SharedStore, Store};
@@ -165,9 +165,8 @@ impl Control<'_> {
     }
 
     fn apply(&mut self, op: &Op) -> Result<(), Error> {
-        let Store { tree, domains, generation, .. } = &mut *self.store;
-        let Control { ledger, changes, who, .. } = self;
-        Desk { tree, ledger, changes, domains, generation }.apply(who, op)
+        let Control { ledger, changes, who, store } = self;
+        store.desk(ledger, changes).apply(who, op)
     }
 }
 

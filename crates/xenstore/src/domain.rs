@@ -219,7 +219,8 @@ impl Domains {
         if memory > 0 {
             let wanted = domain.usage.memory.saturating_add_signed(more_memory + memory);
             check(wanted, domain.quota.memory)?;
-            if wanted > self.limits.share as usize && self.limits.pool > 0 {
+            let is_free = wanted > self.limits.share as usize && self.limits.pool > 0;
+            if is_free && !pending.has_reserved(memory) {
                 let charged = self.charged.saturating_add_signed(more_memory + memory);
                 let left = (self.limits.pool as usize).checked_sub(charged).ok_or(Error::NoSpace)?;
                 // Whoever takes much leaves as much: n greedy guests come to 1/(n + 1) of the pool each.
@@ -232,7 +233,8 @@ impl Domains {
     /// Passes if all may be charged what `ledger` says.
     pub(crate) fn check_booking(&mut self, who: &Caller, ledger: &mut Ledger) -> Result<(), Error> {
         let judge = |domains: &Self, ledger: &Ledger| {
-            let nothing = Ledger::default();
+            let reserved = if ledger.has_reserved(0) { isize::MAX.cast_unsigned() } else { 0 };
+            let nothing = Ledger::reserving(reserved);
             ledger.sums().try_for_each(|(party, nodes, memory)| domains.judge(party, &nothing, nodes, memory))
         };
         let verdict = judge(self, ledger);
@@ -300,6 +302,16 @@ impl Domains {
         self.check_charge(party, &mut Ledger::default(), 0, memory as isize)?;
         self.book_one(party, 0, memory as isize);
         Ok(())
+    }
+
+    /// Takes a charge back for a moment, to charge anew what it is for.
+    pub(crate) fn lend(&mut self, party: Party, memory: usize) {
+        self.book_one(party, 0, -memory.cast_signed());
+    }
+
+    /// Ends what [`Self::lend`] began.
+    pub(crate) fn take_back(&mut self, party: Party, memory: usize) {
+        self.book_one(party, 0, memory.cast_signed());
     }
 
     /// The nodes that were counted late since the last call: generation and bytes.

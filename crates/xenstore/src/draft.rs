@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::domain::Domains;
 use crate::ledger::Ledger;
-use crate::ops::{Change, ChangeKind, Desk};
+use crate::ops::{Change, ChangeKind, Desk, Snapshots};
 use crate::save::saved;
 use crate::sweep::Sweep;
 use crate::tree::Tree;
@@ -25,9 +25,14 @@ impl Draft {
         Draft { tree: tree.clone(), ledger: Ledger::default(), changes: Vec::new() }
     }
 
-    pub(crate) fn desk<'a>(&'a mut self, domains: &'a mut Domains, generation: &'a mut u64) -> Desk<'a> {
+    pub(crate) fn desk<'a>(
+        &'a mut self,
+        domains: &'a mut Domains,
+        generation: &'a mut u64,
+        snapshots: Snapshots,
+    ) -> Desk<'a> {
         let Draft { tree, ledger, changes } = self;
-        Desk { tree, ledger, changes, domains, generation }
+        Desk { tree, ledger, changes, domains, generation, snapshots }
     }
 
     /// Throws it away; what it may have held alone is freed later.

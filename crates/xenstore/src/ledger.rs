@@ -21,13 +21,22 @@ pub(crate) struct Ledger {
     /// Bytes of the removed nodes that are.
     pub(crate) removed: usize,
     at_once: usize,
+    /// Bytes that are charged to somebody already for what is done here: so much is not refused for what others took of the pool
+    /// meanwhile.
+    pub(crate) reserved: usize,
 }
 
-saved!(Ledger { sums, uncounted, removed, at_once });
+saved!(Ledger { sums, uncounted, removed, at_once, reserved });
 
 impl Default for Ledger {
     fn default() -> Self {
-        Ledger { sums: Vec::new(), uncounted: Sweep::default(), removed: 0, at_once: COUNT_AT_ONCE }
+        Ledger {
+            sums: Vec::new(),
+            uncounted: Sweep::default(),
+            removed: 0,
+            at_once: COUNT_AT_ONCE,
+            reserved: 0,
+        }
     }
 }
 
@@ -35,6 +44,11 @@ impl Ledger {
     /// A ledger that counts no removed nodes itself.
     pub(crate) fn for_later() -> Self {
         Ledger { at_once: 0, ..Ledger::default() }
+    }
+
+    /// A ledger of things for which so many bytes are charged already.
+    pub(crate) fn reserving(reserved: usize) -> Self {
+        Ledger { reserved, ..Ledger::default() }
     }
 
     pub(crate) fn add(&mut self, party: Party, nodes: isize, memory: isize) {
@@ -60,6 +74,12 @@ impl Ledger {
     pub(crate) fn of(&self, party: Party) -> (isize, isize) {
         let found = self.sums.iter().find(|(other, ..)| *other == party);
         found.map_or((0, 0), |&(_, nodes, memory)| (nodes, memory))
+    }
+
+    /// Whether so many bytes more are reserved.
+    pub(crate) fn has_reserved(&self, memory: isize) -> bool {
+        let growth: isize = self.sums.iter().map(|(.., memory)| (*memory).max(0)).sum();
+        growth + memory <= self.reserved.cast_signed()
     }
 
     pub(crate) fn sums(&self) -> impl Iterator<Item = (Party, isize, isize)> {

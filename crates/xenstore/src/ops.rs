@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::path::StorePath;
 use crate::perms::{Access, Caller, Party, Perm, Perms};
 use crate::quota::Item;
-use crate::tree::{Nearest, Tree};
+use crate::tree::{Nearest, Survey, Tree};
 
 /// A changing request.
 #[derive(Clone, Debug)]
@@ -31,12 +31,15 @@ impl Op {
         }
     }
 
-    /// The bytes that it brings.
-    pub(crate) fn payload_len(&self) -> usize {
+    /// The bytes that it brings to what its path leads to: never less than what its owners will be charged for it.
+    pub(crate) fn growth(&self, Nearest { node, depth, .. }: &Nearest<'_>) -> usize {
+        let made =
+            self.path().names().skip(*depth).map(|name| Node::cost_of(name.len(), 0, node.perms.len()));
         match self {
-            Op::Write(_, value) => value.len(),
-            Op::Mkdir(_) | Op::Remove(_) => 0,
-            Op::SetPerms(_, perms) => perms.len() * size_of::<Perm>(),
+            Op::Write(_, value) => made.sum::<usize>() + value.len(),
+            Op::Mkdir(_) => made.sum(),
+            Op::Remove(_) => 0,
+            Op::SetPerms(_, perms) => Node::cost_of(0, 0, perms.len()),
         }
     }
 }
@@ -46,7 +49,7 @@ impl Op {
 pub(crate) struct Change {
     pub(crate) path: StorePath,
     pub(crate) kind: ChangeKind,
-    /// Bytes that it wrote over, and that live on in older versions of the tree. (Removed nodes are in `kind`.)
+    /// Bytes that it copied or wrote over, and that live on in older versions of the tree. (Removed nodes are in `kind`.)
     pub(crate) replaced: usize,
     /// The generation of what it wrote over; where it made or removed a node, of the directory.
     pub(crate) was: u64,
@@ -69,6 +72,18 @@ pub(crate) struct Desk<'a> {
     pub(crate) changes: &'a mut Vec<Change>,
     pub(crate) domains: &'a mut Domains,
     pub(crate) generation: &'a mut u64,
+    pub(crate) snapshots: Snapshots,
+}
+
+/// What is known of how much a change leaves behind in snapshots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Snapshots {
+    /// There are none.
+    None,
+    /// There may be some: look.
+    Some,
+    /// Somebody looked, what the one change to come copies on its way, and at its end.
+    Looked { way: usize, end: usize },
 }
 
 /// The node, if `who` may see it that way; else the error that tells no more than it should: whether a node exists is for those who have
@@ -105,16 +120,17 @@ impl Desk<'_> {
         };
         check_size(self.domains, who, value.len(), node.perms.len(), node.list_len())?;
         let owner = node.perms.owner();
-        let (replaced, was) = (node.cost(), node.generation);
+        let was = node.generation;
         let memory = value.len() as isize - node.value().len() as isize;
         self.check_charge(who, owner, 0, memory)?;
         let generation = self.next_generation();
+        let (way, end) = self.replaced(path);
         if let Some(node) = self.tree.get_mut(path.as_str()) {
             node.set_value(value);
             node.generation = generation;
         }
         self.ledger.add(owner, 0, memory);
-        self.record(path, ChangeKind::Written, replaced, was);
+        self.record(path, ChangeKind::Written, way + end, was);
         Ok(())
     }
 
@@ -144,12 +160,13 @@ impl Desk<'_> {
         }
         self.check_charge(who, perms.owner(), nodes, memory as isize)?;
         let generation = self.next_generation();
+        let (way, end) = self.replaced(path);
         let node = self.tree.create(path, depth, &perms, generation);
         if !value.is_empty() {
             node.set_value(value);
         }
         self.ledger.add(perms.owner(), nodes, memory as isize);
-        self.record(path, ChangeKind::Written, 0, was);
+        self.record(path, ChangeKind::Written, way + end, was);
         Ok(())
     }
 
@@ -174,9 +191,10 @@ impl Desk<'_> {
         let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
         let was = parent.map_or(0, |parent| parent.generation);
         let generation = self.next_generation();
+        let (replaced, _) = self.replaced(path);
         let gone = self.tree.remove(path, generation).ok_or(Error::Invalid)?;
         self.ledger.remove(gone.clone());
-        self.record(path, ChangeKind::Removed(gone), 0, was);
+        self.record(path, ChangeKind::Removed(gone), replaced, was);
         Ok(())
     }
 
@@ -192,11 +210,12 @@ impl Desk<'_> {
         let generation = self.next_generation();
         self.ledger.add(old.owner(), -1, -old_cost);
         self.ledger.add(perms.owner(), 1, cost);
+        let (way, end) = self.replaced(path);
         if let Some(node) = self.tree.get_mut(path.as_str()) {
             node.perms = perms;
             node.generation = generation;
         }
-        self.record(path, ChangeKind::Permitted(old), old_cost as usize, was);
+        self.record(path, ChangeKind::Permitted(old), way + end, was);
         Ok(())
     }
 
@@ -211,6 +230,18 @@ impl Desk<'_> {
             return Ok(());
         }
         self.domains.check_charge(owner, self.ledger, nodes, memory)
+    }
+
+    /// What a change to the node, or making it, leaves behind in snapshots.
+    fn replaced(&self, path: &StorePath) -> (usize, usize) {
+        match self.snapshots {
+            Snapshots::None => (0, 0),
+            Snapshots::Some => {
+                let Survey { way, end, .. } = self.tree.survey(path.as_str());
+                (way, end)
+            }
+            Snapshots::Looked { way, end } => (way, end),
+        }
     }
 
     fn next_generation(&mut self) -> u64 {

@@ -16,7 +16,8 @@ pub struct Limits {
     pub pool: u32,
     /// Bytes that each guest may use even when the pool is used up.
     pub share: u32,
-    /// Bytes of history that open transactions may hold back before the oldest one loses its snapshot.
+    /// Bytes of history that open transactions may hold back before one after another moves on to the store of today; at twice as many
+    /// they all do at once.
     pub history: u32,
 }
 
@@ -26,12 +27,12 @@ impl Limits {
     /// For a control domain with 8 MiB for everything, where a failed allocation ends everything: upstream's quotas, but all guests
     /// draw on one pool. Each guest's share is enough for Linux to boot and name itself.
     pub const fn small() -> Self {
-        Limits { quota: Quota::upstream(), pool: 2 << 20, share: 16 << 10, history: 512 << 10 }
+        Limits { quota: Quota::upstream(), pool: 2 << 20, share: 16 << 10, history: 256 << 10 }
     }
 
     /// For a host process: upstream's quotas, and no limit on all guests together.
     pub const fn upstream() -> Self {
-        Limits { quota: Quota::upstream(), pool: 0, share: 0, history: 64 << 20 }
+        Limits { quota: Quota::upstream(), pool: 0, share: 0, history: 32 << 20 }
     }
 }
 

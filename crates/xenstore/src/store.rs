@@ -14,10 +14,9 @@ use crate::domain::Domains;
 use crate::history::History;
 use crate::host::{Host, NoHost};
 use crate::ledger::{COUNT_AT_ONCE, Ledger};
-use crate::ops::{Change, ChangeKind, Desk, Op};
+use crate::ops::{Change, ChangeKind, Desk, Op, Snapshots};
 use crate::perms::{Caller, Perms};
 use crate::save::{RestoreError, saved};
-use crate::transaction::LEVEL_COST;
 use crate::tree::{Tree, nodes};
 use crate::watch::Watches;
 use crate::work::Work;
@@ -207,8 +206,9 @@ impl Store {
     }
 
     pub(crate) fn desk<'a>(&'a mut self, ledger: &'a mut Ledger, changes: &'a mut Vec<Change>) -> Desk<'a> {
-        let Store { tree, domains, generation, .. } = self;
-        Desk { tree, ledger, changes, domains, generation }
+        let Store { tree, domains, generation, history, .. } = self;
+        let snapshots = if history.is_empty() { Snapshots::None } else { Snapshots::Some };
+        Desk { tree, ledger, changes, domains, generation, snapshots }
     }
 
     /// Books and announces what has been done to the tree.
@@ -216,7 +216,7 @@ impl Store {
         self.domains.book(ledger);
         if !self.history.is_empty() {
             self.note_replaced(&changes);
-            self.keep_history_short();
+            self.settle_history();
         }
         for change in changes {
             self.fire(change);
@@ -228,8 +228,7 @@ impl Store {
     fn note_replaced(&mut self, changes: &[Change]) {
         let mut left = COUNT_AT_ONCE;
         for change in changes {
-            let levels = change.path.names().count() + 1;
-            self.history.replaced(change.was, levels * LEVEL_COST + change.replaced);
+            self.history.replaced(change.was, change.replaced);
             if let ChangeKind::Removed(top) = &change.kind {
                 for node in nodes(top).take(left) {
                     self.history.replaced(node.generation, node.cost());
@@ -240,29 +239,56 @@ impl Store {
     }
 
     pub(crate) fn note_open(&mut self, conn: ConnId, id: u32) {
-        self.keep_history_short();
+        self.note_late();
         self.history.begin(conn, id, self.generation);
     }
 
     pub(crate) fn note_end(&mut self, conn: ConnId, id: u32) {
-        self.keep_history_short();
+        self.note_late();
         self.history.end(conn, id);
     }
 
-    /// A transaction left open holds back what is replaced after its start. What all may hold back is bounded; then one has to be
-    /// tried again.
-    pub(crate) fn keep_history_short(&mut self) {
+    fn note_late(&mut self) {
         for (generation, bytes) in self.domains.take_late() {
             self.history.replaced(generation, bytes);
         }
         self.history.settle();
-        while let Some((conn, id)) = self.history.greediest(self.domains.limits.history as usize) {
-            self.history.end(conn, id);
-            let conn = self.conns.get_mut(&conn);
-            if let Some(transaction) = conn.and_then(|conn| conn.transactions.get_mut(&id)) {
-                transaction.doom(&mut self.work.graves);
-            }
+    }
+
+    /// Whether open transactions hold back more than they should.
+    pub(crate) fn has_long_history(&self) -> bool {
+        self.history.held() > self.domains.limits.history as usize
+    }
+
+    /// A transaction left open holds back what is replaced after its start. What all may hold back is bounded: over the limit, one after
+    /// another moves on to today's store, one a call; over twice the limit all that have to. Returns how many requests were done
+    /// once more.
+    pub(crate) fn settle_history(&mut self) -> usize {
+        self.note_late();
+        let most = self.domains.limits.history as usize;
+        let mut done = 0;
+        while self.has_long_history()
+            && (done == 0 || self.history.held() > 2 * most)
+            && let Some((conn, id)) = self.history.greediest()
+        {
+            done += 1 + self.move_on(conn, id);
         }
+        done
+    }
+
+    /// Has a transaction move on to today's store.
+    fn move_on(&mut self, conn_id: ConnId, id: u32) -> usize {
+        self.history.end(conn_id, id);
+        let Store { conns, domains, generation, tree, releases, work, history, .. } = self;
+        let Some(conn) = conns.get_mut(&conn_id) else { return 0 };
+        let who = domains.caller(conn.party);
+        let Some(transaction) = conn.transactions.get_mut(&id) else { return 0 };
+        let steps = transaction.len();
+        transaction.move_on(&who, domains, generation, tree, *releases, &mut work.graves);
+        if !transaction.is_doomed() {
+            history.begin(conn_id, id, *generation);
+        }
+        steps
     }
 
     /// The permissions of a special name.

@@ -15,16 +15,14 @@ use crate::children::differences;
 use crate::domain::Domains;
 use crate::draft::Draft;
 use crate::node::Node;
-use crate::ops::{Change, ChangeKind, Op, find};
+use crate::ops::{Change, ChangeKind, Op, Snapshots, find};
 use crate::path::StorePath;
 use crate::perms::{Access, Caller};
 use crate::quota::Item;
 use crate::save::{RestoreError, saved};
 use crate::sweep::Sweep;
-use crate::tree::{Nearest, Tree, is_same_subtree};
+use crate::tree::{NODE_COPY, Nearest, Survey, Tree, is_same_subtree};
 
-/// What keeping a changed path's copies costs, for each level of it.
-pub(crate) const LEVEL_COST: usize = 160;
 /// What the record of a request costs besides what it holds.
 const STEP_COST: usize = 256;
 
@@ -50,6 +48,14 @@ impl Step {
             Step::Change { op, .. } => op.path(),
         }
     }
+
+    /// The node that it keeps, to compare it with what is there later.
+    fn node_mut(&mut self) -> Option<&mut Arc<Node>> {
+        match self {
+            Step::Read { saw, .. } => saw.as_mut().ok(),
+            Step::Change { before, .. } => before.as_mut(),
+        }
+    }
 }
 
 /// An open transaction.
@@ -63,7 +69,7 @@ pub(crate) struct Transaction {
     pub(crate) charged: usize,
     /// The store's count of released domains at its start.
     releases: u64,
-    /// It held back too much history, and lost its snapshot.
+    /// It conflicts with what happened since it began, and has no snapshot any more.
     is_doomed: bool,
 }
 
@@ -91,7 +97,7 @@ impl Transaction {
     /// Lets go of the snapshot. Everything but an abort answers `EAGAIN` from now on.
     ///
     /// No snapshot takes the old one's place, not even today's: nobody would count what that holds back.
-    pub(crate) fn doom(&mut self, graves: &mut Sweep) {
+    fn doom(&mut self, graves: &mut Sweep) {
         let empty = self.base.emptied();
         let doomed = Transaction { charged: self.charged, is_doomed: true, ..Transaction::new(&empty, 0) };
         mem::replace(self, doomed).bury(graves);
@@ -131,12 +137,62 @@ impl Transaction {
         generation: &mut u64,
         op: Op,
     ) -> Result<(), Error> {
-        let levels = op.path().names().count() + 1;
-        self.charge(who, domains, op.path(), levels * LEVEL_COST + op.payload_len())?;
-        let before = self.draft.tree.get(op.path().as_str()).cloned();
-        let done = self.draft.desk(domains, generation).apply(who, &op);
+        let Survey { nearest, way, end } = self.draft.tree.survey(op.path().as_str());
+        let cost = way + NODE_COPY + op.growth(&nearest);
+        let before = nearest.is_whole.then(|| nearest.node.clone());
+        self.charge(who, domains, op.path(), cost)?;
+        self.draft.ledger.reserved = self.charged;
+        domains.lend(who.party, self.charged);
+        let looked = Snapshots::Looked { way, end };
+        let done = self.draft.desk(domains, generation, looked).apply(who, &op);
+        domains.take_back(who.party, self.charged);
         self.steps.push(Step::Change { op, before, done });
         done
+    }
+
+    /// Moves on to `current`, as if it had begun there: the requests so far are done once more. Where they conflict with what happened
+    /// meanwhile it ends, as it would have at its commit. Either way it holds back nothing afterwards that is not in `current`.
+    ///
+    /// Its charges are its domain's still, and are taken for what its requests need.
+    pub(crate) fn move_on(
+        &mut self,
+        who: &Caller,
+        domains: &mut Domains,
+        generation: &mut u64,
+        current: &Tree,
+        releases: u64,
+        graves: &mut Sweep,
+    ) {
+        if self.is_doomed || (self.releases != releases && self.names_domains()) {
+            return self.doom(graves);
+        }
+        let mut draft = Draft::new(current);
+        draft.ledger.reserved = self.charged;
+        let mut seen = Vec::with_capacity(self.steps.len());
+        domains.lend(who.party, self.charged);
+        let replayed = self.replay(&mut draft, who, domains, generation, |node| seen.push(node.cloned()));
+        domains.take_back(who.party, self.charged);
+        if replayed.is_err() {
+            draft.bury(graves);
+            return self.doom(graves);
+        }
+        self.releases = releases;
+        mem::replace(&mut self.draft, draft).bury(graves);
+        mem::replace(&mut self.base, current.clone()).bury(graves);
+        for (step, now) in self.steps.iter_mut().zip(seen) {
+            if let (Some(then), Some(now)) = (step.node_mut(), now) {
+                graves.push(mem::replace(then, now));
+            }
+        }
+    }
+
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.is_doomed
+    }
+
+    /// How many requests it has done: what it takes to do them once more.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
     }
 
     /// Commits onto `current`: what is to take its place.
@@ -160,11 +216,12 @@ impl Transaction {
             return Err(Error::Again);
         }
         let mut done = Draft::new(current);
+        done.ledger.reserved = self.charged;
         if self.base.is_same(current) {
             // What it charges was looked at alone, and others of the domain's own may have come first.
             domains.check_booking(who, &mut self.draft.ledger)?;
             mem::swap(&mut done, &mut self.draft);
-        } else if let Err(error) = self.replay(&mut done, who, domains, generation) {
+        } else if let Err(error) = self.replay(&mut done, who, domains, generation, |_| {}) {
             done.bury(graves);
             return Err(error);
         }
@@ -212,23 +269,28 @@ impl Transaction {
         Ok(())
     }
 
-    /// Does everything once more in `draft`.
+    /// Does everything once more in `draft`, and shows of each step the node as it is there.
     fn replay(
         &self,
         draft: &mut Draft,
         who: &Caller,
         domains: &mut Domains,
         generation: &mut u64,
+        mut show: impl FnMut(Option<&Arc<Node>>),
     ) -> Result<(), Error> {
         let mut equal = Compared::new();
         for step in &self.steps {
             let is_same = match step {
                 Step::Read { path, part, saw } => {
-                    reads_the_same(*part, saw, find(&draft.tree, who, path, Access::Read), &mut equal)
+                    let now = find(&draft.tree, who, path, Access::Read);
+                    show(now.ok());
+                    reads_the_same(*part, saw, now, &mut equal)
                 }
                 Step::Change { op, before, done } => {
-                    is_as_before(op, before.as_ref(), draft.tree.get(op.path().as_str()))
-                        && draft.desk(domains, generation).apply(who, op) == *done
+                    let now = draft.tree.get(op.path().as_str());
+                    show(now);
+                    is_as_before(op, before.as_ref(), now)
+                        && draft.desk(domains, generation, Snapshots::Some).apply(who, op) == *done
                 }
             };
             if !is_same {

@@ -11,6 +11,10 @@ use crate::perms::Perms;
 use crate::save::saved;
 use crate::sweep::Sweep;
 
+/// What a copy of a node takes, where its permissions and a long text stay shared: itself, the counts of its [`Arc`], the longest text
+/// that is copied.
+pub(crate) const NODE_COPY: usize = 128;
+
 /// One version of all nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
@@ -26,6 +30,15 @@ pub(crate) struct Nearest<'a> {
     pub(crate) depth: usize,
     /// Whether that is all of them.
     pub(crate) is_whole: bool,
+}
+
+/// The way to a node, and what a change at its end leaves behind in snapshots.
+pub(crate) struct Survey<'a> {
+    pub(crate) nearest: Nearest<'a>,
+    /// Bytes of nodes and blocks before the path's last node that are copied, since snapshots have them too.
+    pub(crate) way: usize,
+    /// Bytes of the path's last node, if it exists, and snapshots have it too.
+    pub(crate) end: usize,
 }
 
 impl Tree {
@@ -64,6 +77,25 @@ impl Tree {
             depth += 1;
         }
         Nearest { node, depth, is_whole: true }
+    }
+
+    /// Looks what a change at the end of the path would copy. Whatever nobody else has is changed in place: so of many changes in one
+    /// directory, the first after a snapshot copies the way to it.
+    pub(crate) fn survey(&self, path: &str) -> Survey<'_> {
+        let mut is_shared = Arc::strong_count(&self.root) > 1;
+        let (mut node, mut depth, mut way) = (&self.root, 0, 0);
+        for name in names(path) {
+            way += if is_shared { NODE_COPY } else { 0 };
+            let (child, is_child_shared, copied) = node.children().survey(name.as_bytes(), is_shared);
+            way += copied;
+            let Some(child) = child else {
+                return Survey { nearest: Nearest { node, depth, is_whole: false }, way, end: 0 };
+            };
+            is_shared = is_child_shared || Arc::strong_count(child) > 1;
+            (node, depth) = (child, depth + 1);
+        }
+        let end = if is_shared { NODE_COPY + node.cost() } else { 0 };
+        Survey { nearest: Nearest { node, depth, is_whole: true }, way, end }
     }
 
     /// The node, to be changed. Look whether it exists first: what is shared on the way to where it would be is copied even if it

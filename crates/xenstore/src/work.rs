@@ -62,7 +62,8 @@ impl Store {
     pub fn has_work(&self) -> bool {
         let Work { graves, tellings, abandoned, .. } = &self.work;
         let is_idle = graves.is_empty() && tellings.is_empty() && abandoned.is_empty();
-        !is_idle || !self.domains.uncounted.is_empty() || !self.domains.dead.is_empty()
+        let is_counted = self.domains.uncounted.is_empty() && self.domains.dead.is_empty();
+        !is_idle || !is_counted || self.has_long_history()
     }
 
     /// Does up to about `budget` units of work, and returns whether there is more. A unit is one node to uncharge, to free or to look at:
@@ -77,8 +78,8 @@ impl Store {
             left = left.saturating_sub(self.tell_some(left));
             left = left.saturating_sub(self.drop_watches(left));
             left = left.saturating_sub(self.search(left));
+            left = left.saturating_sub(self.settle_history());
         }
-        self.keep_history_short();
         self.has_work()
     }
 

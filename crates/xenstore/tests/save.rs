@@ -216,7 +216,7 @@ fn damage_is_told_by_its_kind() {
 /// A number of things that are not there makes no room for them.
 #[test]
 fn counts_larger_than_the_bytes_are_refused() {
-    let mut bytes = b"XSTORE\x01".to_vec();
+    let mut bytes = World::new().store.save()[..7].to_vec();
     bytes.extend([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
     assert_eq!(Store::restore(&signed(bytes)).err(), Some(RestoreError::Short));
 }

@@ -11,6 +11,9 @@ pub(crate) const FANOUT: usize = 48;
 /// By how many entries a block grows: directories are many, and slack in each adds up.
 const GROWTH: usize = 4;
 
+/// What a copy of a block takes besides its entries: itself, the counts of its [`Arc`], and what allocators add to two pieces of memory.
+const COPY_OVERHEAD: usize = size_of::<Block>() + 48;
+
 /// Some neighbours of a directory, or some neighbouring blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Block {
@@ -49,6 +52,15 @@ impl Block {
     /// The lengths of all names below, each with a nul.
     pub(super) fn list_len(&self) -> usize {
         self.list_len as usize
+    }
+
+    /// How many bytes a copy of the block takes.
+    pub(super) fn copy_size(&self) -> usize {
+        COPY_OVERHEAD
+            + match &self.entries {
+                Entries::Leaf(nodes) => size_of_val(&nodes[..]),
+                Entries::Inner(parts) => size_of_val(&parts[..]),
+            }
     }
 
     pub(crate) fn into_entries(self) -> Entries {

@@ -22,7 +22,7 @@ use crate::store::Store;
 
 const MAGIC: &[u8; 6] = b"XSTORE";
 /// Changes with the form.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 const CRC_LEN: usize = 4;
 
