@@ -13,7 +13,7 @@ pub struct Guest<'s> {
     pub(crate) id: DomId,
 }
 
-impl Guest<'_> {
+impl<'s> Guest<'s> {
     /// Which domain it is.
     #[must_use]
     pub fn id(&self) -> DomId {
@@ -59,7 +59,7 @@ impl Guest<'_> {
 
     /// A page of its memory as a ring's memory: the guest's side of a console or store ring.
     #[must_use]
-    pub fn page(&self, at: Gfn) -> GuestPage<'_> {
+    pub fn page(&self, at: Gfn) -> GuestPage<'s> {
         GuestPage { guest: *self, at }
     }
 
@@ -116,6 +116,22 @@ impl Guest<'_> {
     /// `ESRCH`: it is gone.
     pub fn shutdown(&self, reason: u32) -> Result<(), Errno> {
         self.sim.state().shut_down(self.id, reason)
+    }
+
+    /// Gives memory back, its highest pages first, or takes more, as a balloon driver does.
+    ///
+    /// # Errors
+    /// `ESRCH`: it is gone. `ENOMEM`: it may not have so much, or there is no more; it has what it could get.
+    pub fn set_memory(&self, wanted: Pages) -> Result<(), Errno> {
+        self.sim.state().balloon(self.id, wanted)
+    }
+
+    /// Brings a vCPU up or down.
+    pub fn set_vcpu(&self, vcpu: usize, up: bool) {
+        let mut state = self.sim.state();
+        if let Some(vcpu) = state.domains.get_mut(&self.id).and_then(|domain| domain.vcpus.get_mut(vcpu)) {
+            vcpu.up = up;
+        }
     }
 
     /// Could it run at this moment: unpaused, with a vCPU that has registers, neither shut down nor dying?

@@ -30,7 +30,7 @@ use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hypercall::{Aperture, Door, Nr, Sites};
-use xen_abi::{DomId, EvtchnPort, Gfn, Pages, Virq};
+use xen_abi::{DomId, Errno, EvtchnPort, Gfn, Pages, Virq};
 
 pub use config::Config;
 pub use guest::{Guest, GuestPage};
@@ -97,6 +97,14 @@ impl SimXen {
     #[must_use]
     pub fn take_events(&self) -> Vec<EvtchnPort> {
         self.state().take_events(DomId(0))
+    }
+
+    /// Destroys a domain, as if somebody else with the right had.
+    ///
+    /// # Errors
+    /// `ESRCH`: there is none.
+    pub fn destroy(&self, id: DomId) -> Result<(), Errno> {
+        self.state().destroy(id)
     }
 
     /// Raises a global virtual interrupt.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use hypercall::FrameRanges;
 use xen_abi::domctl::{SchedCredit2, XEN_DOMCTL_CDF_HAP, XEN_DOMCTL_CDF_HVM};
 use xen_abi::xen::{DOMID_SELF, VIRQ_CON_RING, VIRQ_DOM_EXC};
-use xen_abi::{DomId, Errno, Gfn, Mfn};
+use xen_abi::{DomId, Errno, Gfn, Mfn, Pages};
 
 use crate::arena::{Arena, Window};
 use crate::config::Config;
@@ -199,6 +199,37 @@ impl State {
             self.domains.remove(&id);
         }
         self.raise(VIRQ_DOM_EXC);
+    }
+
+    /// Has a guest give memory back, its highest pages first, or take more.
+    pub(crate) fn balloon(&mut self, id: DomId, wanted: Pages) -> Result<(), Errno> {
+        while self.living(id)?.pages > wanted.0 {
+            let domain = self.living(id)?;
+            // What others have mapped stays.
+            let own = |(gfn, frame): (&Gfn, &Frame)| match frame {
+                Frame::Own { mfn, mapped: 0 } => Some((*gfn, *mfn)),
+                _ => None,
+            };
+            let (gfn, mfn) = domain.memory.iter().rev().find_map(own).ok_or(Errno::EBUSY)?;
+            domain.memory.remove(&gfn);
+            domain.pages -= 1;
+            self.arena.free(mfn, 1);
+        }
+        let mut next = Gfn(0);
+        while self.living(id)?.pages < wanted.0 {
+            let domain = self.living(id)?;
+            if domain.pages >= domain.max_pages || self.free_pages() == 0 {
+                return Err(Errno::ENOMEM);
+            }
+            let mfn = self.arena.allocate(1).ok_or(Errno::ENOMEM)?;
+            let domain = self.living(id)?;
+            while domain.memory.contains_key(&next) {
+                next = next.offset(1);
+            }
+            domain.memory.insert(next, Frame::Own { mfn, mapped: 0 });
+            domain.pages += 1;
+        }
+        Ok(())
     }
 
     /// Demands that nothing is at frames of the aperture.

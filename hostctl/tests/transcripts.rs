@@ -1,0 +1,97 @@
+//! Plays the transcripts of tests/cmd, each against a simulated control domain of its own, and looks whether they tell
+//! everything that hostctl can do.
+//!
+//! `cargo test -p hostctl --test transcripts NAME` plays one. With `UPDATE=1` in the environment the files are rewritten with what
+//! came instead, to be looked through before they are committed.
+
+#![allow(unreachable_pub, reason = "a program has no outside: `pub` says what a module offers the others")]
+
+mod machine;
+mod transcript;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use hostctl::xm::table::COMMANDS;
+use libtest_mimic::{Arguments, Failed, Trial};
+use transcript::Typed;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each has a machine and a broker of its own; more at once are not faster.
+    arguments.test_threads.get_or_insert(2);
+    let mut trials: Vec<Trial> = transcript::all()
+        .into_iter()
+        .map(|file| Trial::test(format!("transcript {}", name(&file)), move || play(&file)))
+        .collect();
+    trials.push(Trial::test("a transcript is read as it is written", || {
+        transcript::check();
+        Ok(())
+    }));
+    trials.push(Trial::test("every command has transcripts", every_command_has_transcripts));
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Of every command of this release: one that does what it is asked, one that fails, and both with `--json`.
+fn every_command_has_transcripts() -> Result<(), Failed> {
+    let typed = transcript::typed();
+    let mut missing = Vec::new();
+    for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
+        for (what, code_is_0, json) in [
+            ("success", true, false),
+            ("success with --json", true, true),
+            ("failure", false, false),
+            ("failure with --json", false, true),
+        ] {
+            let is_such = |typed: &Typed| {
+                typed.command == Some(command.name)
+                    && (typed.ran.code == 0) == code_is_0
+                    && typed.has("--json") == json
+                    && !typed.has("--help")
+            };
+            // A console is for people.
+            let is_for_people = command.name == "console" && json && code_is_0;
+            if !is_for_people && !typed.iter().any(is_such) {
+                missing.push(format!("xm {}: {what}", command.name));
+            }
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("\n").into()) }
+}
+
+fn name(file: &Path) -> String {
+    file.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn play(file: &Path) -> Result<(), Failed> {
+    let items = transcript::read(file);
+    let came = transcript::play(&items);
+    if came == items {
+        return Ok(());
+    }
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(file, transcript::write(&came))?;
+        return Ok(());
+    }
+    let (wanted, came) = (transcript::write(&items), transcript::write(&came));
+    Err(format!("{}:\n{}", file.display(), difference(&wanted, &came)).into())
+}
+
+/// The lines that differ: `-` wanted, `+` came; with the line before them.
+fn difference(wanted: &str, came: &str) -> String {
+    let (wanted, came): (Vec<&str>, Vec<&str>) = (wanted.lines().collect(), came.lines().collect());
+    let same = wanted.iter().zip(&came).take_while(|(a, b)| a == b).count();
+    let rest = wanted.len().min(came.len()) - same;
+    let tail = wanted.iter().rev().zip(came.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    let mut text = String::new();
+    for line in &wanted[same.saturating_sub(3)..same] {
+        text.push_str(&format!("  {line}\n"));
+    }
+    for line in &wanted[same..wanted.len() - tail] {
+        text.push_str(&format!("- {line}\n"));
+    }
+    for line in &came[same..came.len() - tail] {
+        text.push_str(&format!("+ {line}\n"));
+    }
+    text
+}
