@@ -17,6 +17,9 @@ use crate::events::{Events, Port};
 use crate::executor::{Executor, Task, yield_now};
 use crate::log;
 
+/// When the machine was started: the first second of 2026, in milliseconds since 1970.
+const EPOCH_MS: u64 = 1_767_225_600_000;
+
 /// What the machine lends. Clones are the same machine.
 #[derive(Clone)]
 pub struct SimHost(pub(crate) Rc<Parts>);
@@ -59,6 +62,10 @@ impl Host for SimHost {
 
     fn now_ns(&self) -> u64 {
         self.0.clock.now_ns()
+    }
+
+    fn unix_ms(&self) -> u64 {
+        EPOCH_MS + self.now_ns() / 1_000_000
     }
 
     async fn sleep_until(&self, deadline_ns: u64) {

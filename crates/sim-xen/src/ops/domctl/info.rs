@@ -17,8 +17,8 @@ fn flags(id: DomId, domain: &Domain) -> u32 {
         | flag(domain.hvm(), XEN_DOMINF_HVM_GUEST)
         | flag(domain.flags & XEN_DOMCTL_CDF_HAP != 0, XEN_DOMINF_HAP)
         | flag(domain.pauses > 0, XEN_DOMINF_PAUSED)
-        // No guest code runs, so that every guest waits; the caller runs.
-        | flag(id.0 != 0, XEN_DOMINF_BLOCKED)
+        // No guest code runs, so that every guest waits, once it was let run and until it has shut down; the caller runs.
+        | flag(id.0 != 0 && domain.started && domain.shutdown.is_none(), XEN_DOMINF_BLOCKED)
         | flag(id.0 == 0, xen_abi::domctl::XEN_DOMINF_RUNNING)
         | domain.shutdown.map_or(0, |reason| XEN_DOMINF_SHUTDOWN | reason << XEN_DOMINF_SHUTDOWNSHIFT)
 }
