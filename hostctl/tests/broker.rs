@@ -10,6 +10,7 @@ use fake::{Fake, Order, finish};
 use hostctl::broker::ipc::{Decoder, FromBroker, GREETING, ToBroker, encode};
 use proto::Endpoint;
 use proto::endpoints::HostDmesg;
+use proto::host::ConsoleRead;
 use proto::wire::{Request, RequestId};
 
 fn signal(pid: u32, signal: rustix::process::Signal) {
@@ -277,7 +278,7 @@ fn a_client_that_never_reads_is_served_so_far_and_holds_up_nobody() {
     let mut greedy = UnixStream::connect(config["broker_socket"].as_str().unwrap()).unwrap();
     greedy.write_all(&GREETING).unwrap();
     let calls = (0..ASKED).fold(Vec::new(), |out, number| {
-        let body = postcard::to_allocvec(&false).unwrap();
+        let body = postcard::to_allocvec(&ConsoleRead { from: None, clear: false }).unwrap();
         let id = RequestId(0x5eed_0000 + number as u64);
         encode(&ToBroker::Call(Request { id, key: HostDmesg::KEY, body }), out)
     });

@@ -79,7 +79,8 @@ fn about(cmdline: CommandLine) -> About {
     About {
         host: cmdline.value("host").unwrap_or("nanodom").into(),
         release: env!("CARGO_PKG_VERSION").into(),
-        version: concat!("nanodom ", env!("CARGO_PKG_VERSION")).into(),
+        version: concat!("nanodom (", env!("NANODOM_BUILD"), ")").into(),
+        machine: env!("NANODOM_MACHINE").into(),
     }
 }
 

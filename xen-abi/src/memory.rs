@@ -11,6 +11,10 @@ constants! {
     XENMEM_CURRENT_RESERVATION: u32 = 3;
     /// How many pages a domain may have.
     XENMEM_MAXIMUM_RESERVATION: u32 = 4;
+    /// How many pages sharing saves.
+    XENMEM_GET_SHARING_FREED_PAGES: u32 = 18;
+    /// How many pages are shared.
+    XENMEM_GET_SHARING_SHARED_PAGES: u32 = 19;
     /// Puts new memory at guest frames.
     XENMEM_POPULATE_PHYSMAP: u32 = 6;
     /// Maps one special page at a guest frame.

@@ -13,7 +13,7 @@ use proto::console::{ConsoleOpen, ConsoleOpened};
 use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use proto::endpoints::{self, *};
 use proto::error::{CreateError, DomainError, ImageError, XenError};
-use proto::host::{Greeting, HostInfo, LogOpen, Usage};
+use proto::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use proto::image::{ImageId, ImageOffer, Upload};
 use proto::life::{
     Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
@@ -224,8 +224,8 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.toolstack.host_info()
     }
 
-    async fn dmesg(&'static self, clear: bool) -> Result<Vec<u8>, XenError> {
-        self.toolstack.dmesg(clear)
+    async fn dmesg(&'static self, part: ConsoleRead) -> Result<ConsolePart, XenError> {
+        self.toolstack.dmesg(part)
     }
 
     async fn usage(&'static self, (): ()) -> Usage {

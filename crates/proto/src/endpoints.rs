@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::console::{ConsoleOpen, ConsoleOpened};
 use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
-use crate::host::{Greeting, HostInfo, LogOpen, Usage};
+use crate::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
 use crate::life::{
     Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
@@ -109,8 +109,8 @@ endpoints! {
     ImageFinish(ImageId) -> Result<(), ImageError>, "image/finish";
     /// What the hypervisor and the machine are.
     Host(()) -> Result<HostInfo, XenError>, "host/info";
-    /// Xen's console ring, oldest first; `true` clears it.
-    HostDmesg(bool) -> Result<Vec<u8>, XenError>, "host/dmesg";
+    /// A part of Xen's console ring.
+    HostDmesg(ConsoleRead) -> Result<ConsolePart, XenError>, "host/dmesg";
     /// What the control domain itself uses: memory, hypercalls.
     HostUsage(()) -> Usage, "host/usage";
     /// Opens a stream of the control domain's own log, oldest line first.

@@ -32,8 +32,12 @@ pub struct HostInfo {
     pub release: String,
     /// How the control domain was built.
     pub version: String,
+    /// The processor that the control domain was built for: `uname -m`'s word.
+    pub machine: String,
     /// Processors online.
     pub nr_cpus: u32,
+    /// The highest processor's number.
+    pub max_cpu_id: u32,
     /// NUMA nodes.
     pub nr_nodes: u32,
     /// Cores in a socket.
@@ -52,6 +56,12 @@ pub struct HostInfo {
     pub total_memory_kib: u64,
     /// Memory that nobody has, in KiB; what Xen is still scrubbing is included.
     pub free_memory_kib: u64,
+    /// Memory that is promised to domains which have not got it yet, in KiB; free memory includes it.
+    pub outstanding_claims_kib: u64,
+    /// Memory that sharing saves, in KiB; `None` where Xen cannot share.
+    pub sharing_freed_kib: Option<u64>,
+    /// Memory that is shared, in KiB; `None` where Xen cannot share.
+    pub sharing_used_kib: Option<u64>,
     /// Processors in no cpupool.
     pub free_cpus: u32,
     /// Each processor's place, by number.
@@ -76,6 +86,8 @@ pub struct HostInfo {
     pub xen_changeset: String,
     /// Xen's command line.
     pub xen_commandline: String,
+    /// What the linker stamped on Xen; empty where it was linked without.
+    pub xen_build_id: Vec<u8>,
     /// The compiler that built Xen.
     pub cc_compiler: String,
     /// Who built Xen.
@@ -106,6 +118,28 @@ pub struct Node {
     pub free_kib: u64,
     /// Distances to every node.
     pub distances: Vec<u32>,
+}
+
+/// Asks for a part of Xen's console ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct ConsoleRead {
+    /// Where to begin: [`ConsolePart::next`] of the part before. `None`: with the oldest byte.
+    pub from: Option<u32>,
+    /// Clear the ring up to the end of this part.
+    pub clear: bool,
+}
+
+/// A part of Xen's console ring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct ConsolePart {
+    /// Its bytes, oldest first.
+    pub text: Vec<u8>,
+    /// Bytes that Xen overwrote between the part before and this one.
+    pub lost: u32,
+    /// Where the next part begins.
+    pub next: u32,
+    /// Xen had no more than this.
+    pub is_last: bool,
 }
 
 /// What the control domain itself uses.

@@ -17,6 +17,8 @@ pub struct Config {
     pub cpus: u32,
     /// Xen's command line.
     pub command_line: String,
+    /// Bytes of Xen's console ring; what is older is lost.
+    pub console_ring: usize,
 }
 
 impl Default for Config {
@@ -29,6 +31,7 @@ impl Default for Config {
             aperture: Pages(512 << 8),
             cpus: 2,
             command_line: "console=com1 dom0=pvh".into(),
+            console_ring: 16 << 10,
         }
     }
 }

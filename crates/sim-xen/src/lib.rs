@@ -126,7 +126,9 @@ impl SimXen {
 
     /// Adds to Xen's console ring, as if Xen had printed it.
     pub fn print(&self, text: &[u8]) {
-        self.state().console.print(text);
+        let mut state = self.state();
+        let most = state.config.console_ring;
+        state.console.print(text, most);
     }
 
     /// Types on Xen's console.

@@ -44,13 +44,11 @@ pub(crate) struct Console {
     pub(crate) start: u32,
 }
 
-/// Bytes of the console ring; what is older is lost.
-const CONSOLE_RING: usize = 16 << 10;
-
 impl Console {
-    pub(crate) fn print(&mut self, text: &[u8]) {
+    /// Adds to the ring, which keeps the last `most` bytes.
+    pub(crate) fn print(&mut self, text: &[u8], most: usize) {
         self.ring.extend(text);
-        let excess = self.ring.len().saturating_sub(CONSOLE_RING);
+        let excess = self.ring.len().saturating_sub(most);
         self.ring.drain(..excess);
         self.start = self.start.wrapping_add(excess as u32);
     }
@@ -240,7 +238,7 @@ impl State {
 
     /// Prints on Xen's console.
     pub(crate) fn print(&mut self, text: &[u8]) {
-        self.console.print(text);
+        self.console.print(text, self.config.console_ring);
         self.raise(VIRQ_CON_RING);
     }
 }

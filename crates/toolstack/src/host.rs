@@ -1,12 +1,11 @@
 //! What the hypervisor and the machine are.
 
-use alloc::vec::Vec;
-
+use hypercall::calls::memory;
 use hypercall::calls::sysctl::{self, AfterReading};
 use hypercall::calls::version;
 use hypercall::{Aperture, Capabilities, CpuTopology, Door, NodeMemory};
 use proto::error::XenError;
-use proto::host::{CpuPlace, HostInfo, Node, Usage};
+use proto::host::{ConsolePart, ConsoleRead, CpuPlace, HostInfo, Node, Usage};
 use xen_abi::Bytes;
 
 use crate::errors::told;
@@ -16,13 +15,8 @@ use crate::toolstack::{Mapping, Toolstack};
 /// CPUs and nodes that are asked for at first.
 const CPUS: usize = 128;
 const NODES: usize = 16;
-/// Bytes of Xen's console ring that are read at once.
-const CONSOLE_PART: usize = 16 << 10;
-/// The most that is kept of it, the newest bytes: a larger ring (Xen's `conring_size=`) would not fit into the heap, with the
-/// answer made of it.
-const CONSOLE_KEPT: usize = 256 << 10;
-/// The most that is read of it: Xen's largest ring.
-const CONSOLE_PARTS: usize = (128 << 20) / CONSOLE_PART;
+/// Bytes of Xen's console ring that are read at once: whole rings of the usual size.
+const CONSOLE_PART: usize = 32 << 10;
 /// What stands for "unknown" in a place, as in Xen's own tables.
 const UNKNOWN: u32 = u32::MAX;
 
@@ -60,7 +54,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let virt_start = questions.add(version::virt_start());
         let changeset = questions.add(version::changeset());
         let commandline = questions.add(version::command_line());
+        let build_id = questions.add(version::build_id());
         let compiled = questions.add(version::compile_info());
+        let sharing_freed = questions.add(memory::sharing_freed());
+        let sharing_used = questions.add(memory::sharing_used());
         let told = questions.issue()?;
 
         let host = told.get(host)?;
@@ -74,7 +71,9 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             host: self.about.host.clone(),
             release: self.about.release.clone(),
             version: self.about.version.clone(),
+            machine: self.about.machine.clone(),
             nr_cpus: host.cpus,
+            max_cpu_id: host.max_cpu,
             nr_nodes: host.nodes,
             cores_per_socket: host.cores_per_socket,
             threads_per_core: host.threads_per_core,
@@ -84,6 +83,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             has_directio: host.capabilities.contains(Capabilities::DIRECT_IO),
             total_memory_kib: host.total.kib().0,
             free_memory_kib: host.free.kib().0.saturating_add(host.scrub.kib().0),
+            outstanding_claims_kib: host.outstanding.kib().0,
+            // A Xen that cannot share says that it does not know the question.
+            sharing_freed_kib: told.get(sharing_freed).ok().map(|pages| pages.kib().0),
+            sharing_used_kib: told.get(sharing_used).ok().map(|pages| pages.kib().0),
             // Xen puts every processor into its first pool, and nothing here takes one out.
             free_cpus: 0,
             topology: cpus.iter().map(place).collect(),
@@ -97,6 +100,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             virt_start: told.get(virt_start)?,
             xen_changeset: told.get(changeset)?,
             xen_commandline: told.get(commandline)?,
+            // Likewise one that was linked without.
+            xen_build_id: told.get(build_id).unwrap_or_default(),
             cc_compiler: compiled.compiler,
             cc_compile_by: compiled.by,
             cc_compile_domain: compiled.domain,
@@ -104,27 +109,24 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         })
     }
 
-    /// Xen's console ring, oldest byte first, of a large one the end; clears it afterwards if asked to.
+    /// A part of Xen's console ring. One exit.
+    ///
+    /// A ring may be far larger than our heap (Xen's `conring_size=`), so whoever wants all of it asks part by part. What
+    /// Xen prints meanwhile comes in a later part; clearing reaches no further than what was read, so nothing is lost by it.
     ///
     /// # Errors
     /// Xen refused.
-    pub fn dmesg(&self, clear: bool) -> Result<Vec<u8>, XenError> {
-        let mut text = Vec::new();
-        let mut from = None;
-        for _ in 0..CONSOLE_PARTS {
-            let part = self.xen.read_console(from, CONSOLE_PART, AfterReading::Keep).map_err(told)?;
-            let is_last = part.text.len() < CONSOLE_PART;
-            append(&mut text, &part.text, CONSOLE_KEPT);
-            from = Some(part.next);
-            if is_last {
-                break;
-            }
-        }
-        if clear {
-            // What Xen prints between the reading and this is lost, as it is with xm.
-            self.xen.read_console(None, 0, AfterReading::Clear).map_err(told)?;
-        }
-        Ok(text)
+    pub fn dmesg(&self, request: ConsoleRead) -> Result<ConsolePart, XenError> {
+        let after = if request.clear { AfterReading::Clear } else { AfterReading::Keep };
+        let part = self.xen.read_console(request.from, CONSOLE_PART, after).map_err(told)?;
+        // Xen begins with the oldest byte where it has no more what was asked for.
+        let began = part.next.wrapping_sub(part.text.len() as u32);
+        Ok(ConsolePart {
+            lost: request.from.map_or(0, |from| began.wrapping_sub(from)),
+            next: part.next,
+            is_last: part.text.len() < CONSOLE_PART,
+            text: part.text,
+        })
     }
 
     /// What the control domain itself uses. One exit.
@@ -147,13 +149,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 }
 
-/// Appends a part, and drops what came first where all is longer than `most`.
-fn append(text: &mut Vec<u8>, part: &[u8], most: usize) {
-    let excess = (text.len() + part.len()).saturating_sub(most);
-    text.drain(..excess.min(text.len()));
-    text.extend(part);
-}
-
 fn place(cpu: &CpuTopology) -> CpuPlace {
     CpuPlace {
         core: cpu.core.unwrap_or(UNKNOWN),
@@ -164,19 +159,4 @@ fn place(cpu: &CpuTopology) -> CpuPlace {
 
 fn node(node: &NodeMemory) -> Node {
     Node { total_kib: node.total.0 >> 10, free_kib: node.free.0 >> 10, distances: node.distances.clone() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_large_console_ring_the_end_is_kept() {
-        let mut text = Vec::new();
-        for part in [&b"abc"[..], b"def", b"gh"] {
-            append(&mut text, part, 6);
-        }
-        assert_eq!(text, b"cdefgh");
-        assert!(text.capacity() < 16, "it never held more");
-    }
 }

@@ -30,6 +30,8 @@ pub struct About {
     pub release: String,
     /// How it was built.
     pub version: String,
+    /// The processor that it was built for, as `uname -m` names it.
+    pub machine: String,
 }
 
 /// Which domains there are, how they are made and ended, what follows their end, and the images they are made of.

@@ -6,6 +6,7 @@ use common::{World, domain, finish};
 use hypercall::{CreateDomain, Xen};
 use proto::domain::DomainState;
 use proto::error::DomainError;
+use proto::host::ConsoleRead;
 use sim_xen::Config;
 use toolstack::OwnMemory;
 use xen_abi::{DomId, Errno, Pages};
@@ -26,6 +27,9 @@ fn info_tells_of_the_machine_in_one_exit() {
     assert_eq!(info.free_memory_kib, world.sim.free_memory().kib().0);
     assert_eq!(info.xen_commandline, "console=com1 dom0=pvh");
     assert_eq!(info.xen_pagesize, 4096);
+    assert_eq!((info.machine.as_str(), info.max_cpu_id, info.outstanding_claims_kib), ("x86_64", 1, 0));
+    assert_eq!((info.sharing_freed_kib, info.sharing_used_kib), (None, None), "this Xen cannot share");
+    assert_eq!(info.xen_build_id, b"\xab\xcd simulated build\x01\x02");
     assert!(!info.xen_scheduler.is_empty() && !info.xen_caps.is_empty());
 }
 
@@ -43,15 +47,55 @@ fn info_says_what_xen_refused() {
     assert_eq!((error.call.as_str(), error.errno), ("XEN_SYSCTL_sched_id", 1));
 }
 
+/// Reads Xen's console ring as hostctl does: part by part, and clears with the last.
+fn dmesg(world: &World, clear: bool) -> (Vec<u8>, u32) {
+    let (mut text, mut lost) = (Vec::new(), 0);
+    let mut request = ConsoleRead { from: None, clear: false };
+    loop {
+        let part = world.stack.dmesg(request).unwrap();
+        text.extend(part.text);
+        lost += part.lost;
+        if part.is_last && request.clear == clear {
+            return (text, lost);
+        }
+        request = ConsoleRead { from: Some(part.next), clear: clear && part.is_last };
+    }
+}
+
 #[test]
-fn dmesg_is_whole_and_is_cleared_when_asked() {
-    let world = World::new();
-    let text = "(XEN) line\n".repeat(4000);
+fn dmesg_is_whole_however_large_the_ring_and_each_part_is_one_exit() {
+    let world = World::on(Config { console_ring: 300 << 10, ..Config::default() });
+    let text: String = (0..40_000).map(|n| format!("(XEN) {n}\n")).collect();
     world.sim.print(text.as_bytes());
-    let whole = world.stack.dmesg(false).unwrap();
-    assert!(text.as_bytes().ends_with(&whole) && whole.len() >= 16 << 10, "{} bytes", whole.len());
-    assert_eq!(world.stack.dmesg(true).unwrap(), whole);
-    assert_eq!(world.stack.dmesg(false).unwrap(), b"");
+    world.sim.reset_counts();
+    let (whole, lost) = dmesg(&world, false);
+    assert_eq!((whole.len(), lost), (300 << 10, 0));
+    assert!(text.as_bytes().ends_with(&whole));
+    assert_eq!(world.sim.exits(), 300 / 32 + 1);
+}
+
+#[test]
+fn dmesg_clears_what_was_read_and_nothing_that_came_later() {
+    let world = World::new();
+    world.sim.print(b"(XEN) old\n");
+    let first = world.stack.dmesg(ConsoleRead { from: None, clear: false }).unwrap();
+    assert_eq!((first.text.as_slice(), first.is_last), (&b"(XEN) old\n"[..], true));
+    world.sim.print(b"(XEN) new\n");
+    let second = world.stack.dmesg(ConsoleRead { from: Some(first.next), clear: true }).unwrap();
+    assert_eq!(second.text, b"(XEN) new\n");
+    world.sim.print(b"(XEN) newest\n");
+    assert_eq!(dmesg(&world, true).0, b"(XEN) newest\n");
+    assert_eq!(dmesg(&world, false).0, b"");
+}
+
+#[test]
+fn dmesg_counts_what_xen_overwrote_between_two_parts() {
+    let world = World::new();
+    world.sim.print(b"(XEN) old\n");
+    let first = world.stack.dmesg(ConsoleRead { from: None, clear: false }).unwrap();
+    world.sim.print(&vec![b'x'; (16 << 10) + 7]);
+    let second = world.stack.dmesg(ConsoleRead { from: Some(first.next), clear: false }).unwrap();
+    assert_eq!((second.lost, second.text.len(), second.is_last), (7, 16 << 10, true));
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub fn lines(info: &HostInfo, with_numa: bool) -> String {
         ("host", info.host.clone()),
         ("release", info.release.clone()),
         ("version", info.version.clone()),
-        ("machine", "x86_64".into()),
+        ("machine", info.machine.clone()),
         ("nr_cpus", info.nr_cpus.to_string()),
         ("nr_nodes", info.nr_nodes.to_string()),
         ("cores_per_socket", info.cores_per_socket.to_string()),
@@ -90,12 +90,34 @@ pub fn lines(info: &HostInfo, with_numa: bool) -> String {
         ("cc_compile_by", info.cc_compile_by.clone()),
         ("cc_compile_domain", info.cc_compile_domain.clone()),
         ("cc_compile_date", info.cc_compile_date.clone()),
-        ("xend_config_format", "4".into()),
+        ("xend_config_format", CONFIG_FORMAT.into()),
+        // What xm did not have and xl has.
+        ("max_cpu_id", info.max_cpu_id.to_string()),
+        ("sharing_freed_memory", mib(info.sharing_freed_kib)),
+        ("sharing_used_memory", mib(info.sharing_used_kib)),
+        ("outstanding_claims", mib(Some(info.outstanding_claims_kib))),
+        ("xen_version", xen_version(info)),
+        ("build_id", hex(&info.xen_build_id)),
     ]);
     pairs
         .iter()
         .map(|(key, value)| format!("{key:<23}: {}\n", if value.is_empty() { "(none)" } else { value }))
         .collect()
+}
+
+/// The number of xend's last form of configurations, whose names and meanings are those of `xm create` here.
+const CONFIG_FORMAT: &str = "4";
+
+fn mib(kib: Option<u64>) -> String {
+    kib.map_or(String::new(), |kib| (kib / 1024).to_string())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn xen_version(info: &HostInfo) -> String {
+    format!("{}.{}{}", info.xen_major, info.xen_minor, info.xen_extra)
 }
 
 fn topology(info: &HostInfo) -> String {
@@ -133,9 +155,10 @@ fn object(info: &HostInfo) -> Value {
         "host": info.host,
         "release": info.release,
         "version": info.version,
-        "machine": "x86_64",
+        "machine": info.machine,
         "nr_cpus": info.nr_cpus,
         "nr_nodes": info.nr_nodes,
+        "max_cpu_id": info.max_cpu_id,
         "cores_per_socket": info.cores_per_socket,
         "threads_per_core": info.threads_per_core,
         "cpu_khz": info.cpu_khz,
@@ -144,6 +167,9 @@ fn object(info: &HostInfo) -> Value {
         "has_directio": info.has_directio,
         "total_memory_kib": info.total_memory_kib,
         "free_memory_kib": info.free_memory_kib,
+        "outstanding_claims_kib": info.outstanding_claims_kib,
+        "sharing_freed_kib": info.sharing_freed_kib,
+        "sharing_used_kib": info.sharing_used_kib,
         "free_cpus": info.free_cpus,
         "topology": info.topology.iter().map(|place| {
             json!({ "core": place.core, "socket": place.socket, "node": place.node })
@@ -154,6 +180,8 @@ fn object(info: &HostInfo) -> Value {
         "xen_major": info.xen_major,
         "xen_minor": info.xen_minor,
         "xen_extra": info.xen_extra,
+        "xen_version": xen_version(info),
+        "xen_build_id": hex(&info.xen_build_id),
         "xen_caps": info.xen_caps,
         "xen_scheduler": info.xen_scheduler,
         "xen_pagesize": info.xen_pagesize,
@@ -178,7 +206,9 @@ mod tests {
             host: "lab".into(),
             release: "0.1.0".into(),
             version: "test".into(),
+            machine: "x86_64".into(),
             nr_cpus: 2,
+            max_cpu_id: 1,
             nr_nodes: 1,
             cores_per_socket: 2,
             threads_per_core: 1,
@@ -188,6 +218,9 @@ mod tests {
             has_directio: false,
             total_memory_kib: 512 * 1024,
             free_memory_kib: 400 * 1024,
+            outstanding_claims_kib: 3 << 10,
+            sharing_freed_kib: None,
+            sharing_used_kib: Some(0),
             free_cpus: 0,
             topology: vec![
                 CpuPlace { core: 0, socket: 0, node: 0 },
@@ -203,6 +236,7 @@ mod tests {
             virt_start: 0xffff_8000_0000_0000,
             xen_changeset: String::new(),
             xen_commandline: "placeholder dom0=pvh".into(),
+            xen_build_id: vec![0xab, 0x01],
             cc_compiler: "gcc".into(),
             cc_compile_by: "x".into(),
             cc_compile_domain: "y".into(),
@@ -225,7 +259,24 @@ mod tests {
         assert_eq!(found[14], "xen_major              : 4");
         assert_eq!(found[20], "platform_params        : virt_start=0xffff800000000000");
         assert_eq!(found[21], "xen_changeset          : (none)");
-        assert_eq!(found.last(), Some(&"xend_config_format     : 4"));
+        assert_eq!(found[27], "xend_config_format     : 4");
+    }
+
+    #[test]
+    fn what_xl_added_stands_behind_xms_lines() {
+        let text = lines(&machine(), false);
+        let found: Vec<&str> = text.lines().skip(28).collect();
+        assert_eq!(
+            found,
+            [
+                "max_cpu_id             : 1",
+                "sharing_freed_memory   : (none)",
+                "sharing_used_memory    : 0",
+                "outstanding_claims     : 3",
+                "xen_version            : 4.17.6-pre",
+                "build_id               : ab01",
+            ]
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use proto::console::ConsoleOpened;
 use proto::domain::{Created, DomainInfo, DomainRef, DomainState, Ended, Phase};
 use proto::endpoints::*;
 use proto::error::{CreateError, DomainError, ImageError};
-use proto::host::Greeting;
+use proto::host::{ConsolePart, Greeting};
 use proto::image::{SharedMemoryUse, Upload};
 use proto::wire::{Fault, Request, RequestId, Response};
 
@@ -637,7 +637,8 @@ impl Machine {
             HostDmesg::PATH => {
                 let mut text = b"(XEN) one\n(XEN) two\x1b[31m".to_vec();
                 text.resize(text.len() + self.world.lock().unwrap().dmesg_padding, b'.');
-                self.answer::<HostDmesg>(id, &Ok(text));
+                let part = ConsolePart { next: text.len() as u32, text, lost: 0, is_last: true };
+                self.answer::<HostDmesg>(id, &Ok(part));
             }
             _ => self.reply(id, Err(Fault::UnknownKey)),
         }

@@ -204,6 +204,30 @@ pub fn maximum_gfn(dom: DomId) -> Call<Gfn> {
     Call { raw, decode: |reply| Gfn(reply.value) }
 }
 
+/// How many pages of the host sharing saves.
+///
+/// Hypercall: `XENMEM_get_sharing_freed_pages`. Fails with `ENOSYS` or `EOPNOTSUPP`: this Xen cannot share memory.
+#[must_use]
+pub fn sharing_freed() -> Call<Pages> {
+    let registers = [u64::from(abi::XENMEM_GET_SHARING_FREED_PAGES), 0, 0, 0, 0];
+    // SAFETY: takes no argument.
+    pages(unsafe {
+        Call::plain("XENMEM_get_sharing_freed_pages", Nr::MEMORY_OP, registers, vec![], |r| r.value)
+    })
+}
+
+/// How many pages of the host are shared; as [`sharing_freed`].
+///
+/// Hypercall: `XENMEM_get_sharing_shared_pages`.
+#[must_use]
+pub fn sharing_used() -> Call<Pages> {
+    let registers = [u64::from(abi::XENMEM_GET_SHARING_SHARED_PAGES), 0, 0, 0, 0];
+    // SAFETY: takes no argument.
+    pages(unsafe {
+        Call::plain("XENMEM_get_sharing_shared_pages", Nr::MEMORY_OP, registers, vec![], |r| r.value)
+    })
+}
+
 fn pages(call: Call<u64>) -> Call<Pages> {
     Call { raw: call.raw, decode: |reply| Pages(reply.value) }
 }

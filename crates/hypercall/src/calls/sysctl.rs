@@ -111,7 +111,7 @@ pub fn scheduler(abi: Abi) -> Call<Scheduler> {
 pub enum AfterReading {
     /// Leave it.
     Keep,
-    /// Clear it.
+    /// Clear it, as far as it was read; what came before is cleared too.
     Clear,
 }
 

@@ -2,11 +2,12 @@
 
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use xen_abi::version::{
-    self as abi, CompileInfo as Answer, FeatureInfo, PlatformParameters, XENVER_CAPABILITIES,
-    XENVER_CHANGESET, XENVER_COMMANDLINE, XENVER_COMPILE_INFO, XENVER_EXTRAVERSION, XENVER_GET_FEATURES,
-    XENVER_PAGESIZE, XENVER_PLATFORM_PARAMETERS, XENVER_VERSION,
+    self as abi, CompileInfo as Answer, FeatureInfo, PlatformParameters, XENVER_BUILD_ID,
+    XENVER_CAPABILITIES, XENVER_CHANGESET, XENVER_COMMANDLINE, XENVER_COMPILE_INFO, XENVER_EXTRAVERSION,
+    XENVER_GET_FEATURES, XENVER_PAGESIZE, XENVER_PLATFORM_PARAMETERS, XENVER_VERSION,
 };
 
 use crate::call::{Buffer, Call, Op, Place, Reply};
@@ -130,6 +131,26 @@ pub fn compile_info() -> Call<CompileInfo> {
     let registers = [u64::from(XENVER_COMPILE_INFO), 0, 0, 0, 0];
     // SAFETY: writes one such structure.
     unsafe { Call::plain("XENVER_compile_info", Nr::XEN_VERSION, registers, vec![room], decode) }
+}
+
+/// Bytes of the longest build identifier: a SHA-1 has 20.
+const MOST_BUILD_ID: usize = 64;
+
+/// What the linker stamped on Xen: differs for each build that differs.
+///
+/// Hypercall: `XENVER_build_id`. Fails with `ENODATA`: it was linked without; `ENOBUFS`: it is longer than any we know.
+#[must_use]
+pub fn build_id() -> Call<Vec<u8>> {
+    let mut argument = [0u32; 1 + MOST_BUILD_ID / size_of::<u32>()];
+    argument[0] = MOST_BUILD_ID as u32;
+    let argument = Buffer::of(Place::Register(1), &argument);
+    let registers = [u64::from(XENVER_BUILD_ID), 0, 0, 0, 0];
+    // SAFETY: a `xen_build_id` is a length and so many bytes, which is what Xen writes at most.
+    unsafe {
+        Call::plain("XENVER_build_id", Nr::XEN_VERSION, registers, vec![argument], |reply| {
+            reply.buffer(0)[size_of::<u32>()..].iter().copied().take(reply.value as usize).collect()
+        })
+    }
 }
 
 /// The features `32 * submap` to `32 * submap + 31`, a bit each: `XENFEAT_...`.

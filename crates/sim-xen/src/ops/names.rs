@@ -31,6 +31,8 @@ pub(crate) unsafe fn of(nr: Nr, args: [u64; 5]) -> &'static str {
             memory::XENMEM_ADD_TO_PHYSMAP => "XENMEM_add_to_physmap",
             memory::XENMEM_ADD_TO_PHYSMAP_BATCH => "XENMEM_add_to_physmap_batch",
             memory::XENMEM_REMOVE_FROM_PHYSMAP => "XENMEM_remove_from_physmap",
+            memory::XENMEM_GET_SHARING_FREED_PAGES => "XENMEM_get_sharing_freed_pages",
+            memory::XENMEM_GET_SHARING_SHARED_PAGES => "XENMEM_get_sharing_shared_pages",
             memory::XENMEM_MEMORY_MAP => "XENMEM_memory_map",
             memory::XENMEM_MACHINE_MEMORY_MAP => "XENMEM_machine_memory_map",
             memory::XENMEM_SET_MEMORY_MAP => "XENMEM_set_memory_map",
@@ -45,6 +47,7 @@ pub(crate) unsafe fn of(nr: Nr, args: [u64; 5]) -> &'static str {
             version::XENVER_GET_FEATURES => "XENVER_get_features",
             version::XENVER_PAGESIZE => "XENVER_pagesize",
             version::XENVER_COMMANDLINE => "XENVER_commandline",
+            version::XENVER_BUILD_ID => "XENVER_build_id",
         ),
         Nr::CONSOLE_IO => names!(command;
             public::CONSOLEIO_WRITE => "CONSOLEIO_write",

@@ -100,7 +100,6 @@ pub(super) unsafe fn handle(request: Request<'_>) -> Answer {
 /// The buffer is as long as the structure says.
 unsafe fn read_console(state: &mut State, own: &mut ReadConsole) -> Result<(), Errno> {
     let console = &mut state.console;
-    let end = console.start.wrapping_add(console.ring.len() as u32);
     let from = if own.incremental != 0 { own.index } else { console.start };
     // An index from before the ring's start (or from nowhere) starts with what there is.
     let skip = from.wrapping_sub(console.start);
@@ -114,9 +113,10 @@ unsafe fn read_console(state: &mut State, own: &mut ReadConsole) -> Result<(), E
     }
     own.index = console.start.wrapping_add(skip).wrapping_add(count);
     own.count = count;
+    // What was not read stays.
     if own.clear != 0 {
-        console.ring.clear();
-        console.start = end;
+        console.ring.drain(..(skip + count) as usize);
+        console.start = own.index;
     }
     Ok(())
 }

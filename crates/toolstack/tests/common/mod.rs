@@ -128,7 +128,12 @@ impl World {
         let platform = TestPlatform::default();
         platform.has_room.set(true);
         platform.now_ns.set(5_000_000_000);
-        let about = About { host: "box".into(), release: "0.1.0".into(), version: "test".into() };
+        let about = About {
+            host: "box".into(),
+            release: "0.1.0".into(),
+            version: "test".into(),
+            machine: "x86_64".into(),
+        };
         let stack = Toolstack::new(xen, platform.clone(), store, consoles, about);
         World { sim, store, consoles, platform, stack }
     }

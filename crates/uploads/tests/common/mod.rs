@@ -100,7 +100,12 @@ impl World {
         let store: &'static SharedStore = Box::leak(Box::new(RefCell::new(Store::new(DomId(0)))));
         let consoles: &'static SharedConsoles =
             Box::leak(Box::new(RefCell::new(Consoles::new(Limits::default()))));
-        let about = About { host: "box".into(), release: "0.1.0".into(), version: "test".into() };
+        let about = About {
+            host: "box".into(),
+            release: "0.1.0".into(),
+            version: "test".into(),
+            machine: "x86_64".into(),
+        };
         let (desk, alarm) = (Desk::new(), Alarm::default());
         alarm.set(desk.now.0 * 1000);
         World {
