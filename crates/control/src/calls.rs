@@ -15,11 +15,13 @@ use proto::endpoints::{self, *};
 use proto::error::{CreateError, DomainError, ImageError, XenError};
 use proto::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use proto::image::{ImageId, ImageOffer, Upload};
+use proto::journal::{Event, JournalPage, Who};
 use proto::life::{
-    Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
-    SysrqRequest, TriggerError, TriggerRequest,
+    Asked, End, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
+    SysrqRequest, TriggerError, TriggerRequest, Whom,
 };
 use proto::store::StoreOpen;
+use proto::top::{HostTop, TopRequest};
 use proto::wire::{Fault, Key, StreamChannel};
 use uploads::{Begun, PATIENCE_NS};
 
@@ -70,6 +72,9 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             ImageFinish => image_finish,
             endpoints::Host => host_info,
             HostDmesg => dmesg,
+            endpoints::HostTop => top,
+            HostJournal => journal,
+            HostJournalWait => journal_wait,
             HostUsage => usage,
             HostLog => open_log,
             StoreOpenStream => open_store,
@@ -107,15 +112,15 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn pause(&'static self, domain: DomainRef) -> Result<(), DomainError> {
-        self.toolstack.pause(&domain)
+        self.toolstack.on_command("pause", &domain, async { self.toolstack.pause(&domain) }).await
     }
 
     async fn unpause(&'static self, domain: DomainRef) -> Result<(), DomainError> {
-        self.toolstack.unpause(&domain)
+        self.toolstack.on_command("unpause", &domain, async { self.toolstack.unpause(&domain) }).await
     }
 
     async fn destroy(&'static self, domain: DomainRef) -> Result<(), DomainError> {
-        self.toolstack.destroy(&domain).await
+        self.toolstack.on_command("destroy", &domain, self.toolstack.destroy(&domain)).await
     }
 
     async fn wait(&'static self, domain: DomainRef) -> Result<Ended, DomainError> {
@@ -123,7 +128,16 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn ask_to_end(&'static self, request: EndRequest) -> Result<Vec<Asked>, DomainError> {
-        self.toolstack.ask_to_end(&request)
+        let word = match request.end {
+            End::Poweroff => "shutdown",
+            End::Halt => "shutdown -H",
+            End::Reboot => "reboot",
+        };
+        let whom = match &request.whom {
+            Whom::All => DomainRef("all domains".into()),
+            Whom::One(domain) => domain.clone(),
+        };
+        self.toolstack.on_command(word, &whom, async { self.toolstack.ask_to_end(&request) }).await
     }
 
     async fn follow(&'static self, request: FollowRequest) -> Vec<Stage> {
@@ -131,22 +145,25 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn sysrq(&'static self, request: SysrqRequest) -> Result<(), SysrqError> {
-        self.toolstack.sysrq(&request).await
+        let what = format!("sysrq {}", char::from(request.letter).escape_default());
+        self.toolstack.on_command(&what, &request.domain, self.toolstack.sysrq(&request)).await
     }
 
     async fn rename(&'static self, request: RenameRequest) -> Result<(), RenameError> {
-        self.toolstack.rename(&request)
+        let what = format!("rename {}", request.name.escape_default());
+        self.toolstack.on_command(&what, &request.domain, async { self.toolstack.rename(&request) }).await
     }
 
     /// Takes its turn among those who build.
     async fn reset(&'static self, domain: DomainRef) -> Result<Created, ResetError> {
         let turn = self.builds.acquire(1).await;
         let _turn = turn.map_err(|_| ResetError::Impossible(CreateError::OutOfHeap))?;
-        self.toolstack.reset(&domain).await
+        self.toolstack.on_command("reset", &domain, self.toolstack.reset(&domain)).await
     }
 
     async fn trigger(&'static self, request: TriggerRequest) -> Result<(), TriggerError> {
-        self.toolstack.trigger(&request)
+        let what = format!("trigger {:?} to vcpu {}", request.trigger, request.vcpu);
+        self.toolstack.on_command(&what, &request.domain, async { self.toolstack.trigger(&request) }).await
     }
 
     async fn open_console(&'static self, request: ConsoleOpen) -> Result<ConsoleOpened, DomainError> {
@@ -228,6 +245,18 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.toolstack.dmesg(part)
     }
 
+    async fn top(&'static self, request: TopRequest) -> Result<HostTop, XenError> {
+        self.toolstack.top(request)
+    }
+
+    async fn journal(&'static self, from: u64) -> JournalPage {
+        self.toolstack.journal(from)
+    }
+
+    async fn journal_wait(&'static self, from: u64) {
+        self.toolstack.journal_wait(from).await;
+    }
+
     async fn usage(&'static self, (): ()) -> Usage {
         self.toolstack.usage(self.host().own_memory())
     }
@@ -235,6 +264,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     /// Answers first, so that whoever asked knows that it was heard.
     async fn halt(&'static self, code: u8) -> Result<(), XenError> {
         log::info!("ends the machine with code {code}, as it was told to");
+        self.toolstack.note(Who::Command, Event::Halt { code });
         self.run(async move {
             self.sleep_ns(HALT_DELAY_NS).await;
             self.host().end(code);

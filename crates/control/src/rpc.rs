@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use hypercall::{Aperture, Door};
 use link::DownReason;
 use link::rpc::{Begin, Bounds, Finish, ReplyCache};
-use proto::endpoints::{DomainFollow, DomainWait, Endpoint};
+use proto::endpoints::{DomainFollow, DomainWait, Endpoint, HostJournalWait};
 use proto::wire::{Fault, Request, RequestId, Response};
 
 use crate::control::Control;
@@ -19,13 +19,14 @@ pub(crate) const MOST_CALLS: usize = 64;
 /// latest answers.
 const BOUNDS: Bounds = Bounds { running: MOST_CALLS, arguments: 512 << 10, ids: 256, replies: 64 << 10 };
 
-/// Calls among them that may wait for a domain's end, or for what comes before it. An asker that gives up cannot say so, and some domains never end.
+/// Calls among them that may wait for a domain's end, for what comes before it, or for news of the journal. An asker that gives up
+/// cannot say so, and some domains never end.
 const WAITING: usize = 32;
 
 /// Calls that run or were answered lately.
 pub(crate) struct Calls<H: Host> {
     replies: RefCell<ReplyCache<RequestId>>,
-    /// Calls that wait for domains, oldest first.
+    /// Calls that wait, oldest first.
     waits: RefCell<VecDeque<(RequestId, H::Task)>>,
     /// Answers that the link had no room for yet. Their calls still count as running, so they stay few.
     answers: RefCell<VecDeque<(RequestId, Vec<u8>)>>,
@@ -92,7 +93,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         };
         match fault {
             Some(fault) => self.send(encode(id, Err(fault))),
-            None if [DomainWait::KEY, DomainFollow::KEY].contains(&request.key) => {
+            None if [DomainWait::KEY, DomainFollow::KEY, HostJournalWait::KEY].contains(&request.key) => {
                 let task = self.host().spawn(self.carry_out(request));
                 if let Some(oldest) = self.calls.waits(id, task) {
                     self.calls.answered(oldest, encode(oldest, Err(Fault::Busy { limit: WAITING as u16 })));

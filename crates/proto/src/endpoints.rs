@@ -13,11 +13,13 @@ use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
 use crate::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
+use crate::journal::JournalPage;
 use crate::life::{
     Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
     SysrqRequest, TriggerError, TriggerRequest,
 };
 use crate::store::StoreOpen;
+use crate::top::{self, TopRequest};
 use crate::wire::Key;
 
 /// One call: a path, what is asked, what is answered.
@@ -111,6 +113,12 @@ endpoints! {
     Host(()) -> Result<HostInfo, XenError>, "host/info";
     /// A part of Xen's console ring.
     HostDmesg(ConsoleRead) -> Result<ConsolePart, XenError>, "host/dmesg";
+    /// What the toolstack did, from this entry on: a page.
+    HostJournal(u64) -> JournalPage, "host/journal";
+    /// Answers when the journal has an entry of this number or a later one.
+    HostJournalWait(u64) -> (), "host/journal/wait";
+    /// What the host has and its domains use, at this moment.
+    HostTop(TopRequest) -> Result<top::HostTop, XenError>, "host/top";
     /// What the control domain itself uses: memory, hypercalls.
     HostUsage(()) -> Usage, "host/usage";
     /// Opens a stream of the control domain's own log, oldest line first.

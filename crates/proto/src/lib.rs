@@ -17,8 +17,10 @@ pub mod endpoints;
 pub mod error;
 pub mod host;
 pub mod image;
+pub mod journal;
 pub mod life;
 pub mod store;
+pub mod top;
 pub mod wire;
 
 pub use endpoints::Endpoint;

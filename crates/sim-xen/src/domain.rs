@@ -75,6 +75,8 @@ pub(crate) struct Vcpu {
     pub(crate) mtrr: HwMtrr,
     pub(crate) hard: Vec<u8>,
     pub(crate) soft: Vec<u8>,
+    /// Processor time used, in nanoseconds.
+    pub(crate) cpu_time: u64,
 }
 
 impl Vcpu {
@@ -89,7 +91,7 @@ impl Vcpu {
         let mut mtrr = HwMtrr::new_zeroed();
         mtrr.msr_pat_cr = 0x0007_0406_0007_0406;
         mtrr.msr_mtrr_cap = 0x508;
-        Vcpu { up: false, cpu, mtrr, hard: vec![0xff], soft: vec![0xff] }
+        Vcpu { up: false, cpu, mtrr, hard: vec![0xff], soft: vec![0xff], cpu_time: 0 }
     }
 }
 

@@ -140,6 +140,16 @@ impl<'s> Guest<'s> {
         self.sim.state().domains.get(&self.id).is_some_and(|domain| domain.running())
     }
 
+    /// A vCPU runs for so many nanoseconds.
+    ///
+    /// # Panics
+    /// It has no such vCPU.
+    pub fn spend(&self, vcpu: usize, nanoseconds: u64) {
+        let mut state = self.sim.state();
+        let vcpu = state.domains.get_mut(&self.id).and_then(|domain| domain.vcpus.get_mut(vcpu));
+        vcpu.expect("it has this vCPU").cpu_time += nanoseconds;
+    }
+
     /// The registers that a vCPU starts with, if they were loaded.
     #[must_use]
     pub fn registers(&self, vcpu: usize) -> Option<HwCpu> {

@@ -15,6 +15,7 @@ use image::{Container, KernelHeaders, ReadAt, Reader};
 use proto::domain::{CreateRequest, Created, DomainConfig};
 use proto::error::{BadKernel, CreateError};
 use proto::image::ImageId;
+use proto::journal::Who;
 use xen_abi::{DomId, KiB, Pages};
 
 use crate::images::StoredImage;
@@ -61,9 +62,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// # Errors
     /// See [`CreateError`]. Everything that can be checked is checked before anything is built.
     pub async fn create(&self, request: CreateRequest) -> Result<Created, CreateError> {
+        let began_ns = self.platform.now_ns();
         let uuid = self.draw_uuid(request.config.uuid);
         let life = Life { config: request.config, uuid, restarts: Restarts::default(), follows: None };
-        self.build(&life, request.paused).await
+        let built = self.build(&life, request.paused).await;
+        self.note_built(began_ns, Who::Command, &life.config.name, &built);
+        built
     }
 
     /// See [`Self::create`].

@@ -1,8 +1,11 @@
 //! Domains that end by themselves: noticing, following their rules, and telling those who wait.
 
+use alloc::string::String;
+
 use hypercall::{Aperture, Door};
 use proto::domain::{Action, DomainRef, Ended, ShutdownReason};
 use proto::error::{DomainError, XenError};
+use proto::journal::{Event, Who};
 
 use crate::create::Life;
 use crate::errors::told;
@@ -38,6 +41,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 // Somebody else destroyed it. As long as we have its pages mapped it could not even go.
                 _ => {
                     log::warn!("d{domid}: destroyed by somebody else");
+                    if let Some(name) = self.name_of(serial) {
+                        let why = None;
+                        self.note(Who::Stranger, Event::Destroyed { name, domid: domid.0, why });
+                    }
                     self.forget(serial, Ended::Destroyed);
                 }
             }
@@ -54,8 +61,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         log::info!("d{} {}: ended: {reason:?}", record.domid, record.name);
         self.store.borrow_mut().shut_down(record.domid);
         self.to_follow.borrow_mut().push_back(serial);
+        let event = Event::Ended { name: record.name.as_str().into(), domid: record.domid.0, reason };
         drop(registry);
         self.write_nodes(&[last_end]);
+        self.note(Who::Guest, event);
         self.ends.wake_all();
     }
 
@@ -99,34 +108,51 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let Some(life) = self.next_life(serial, reason) else { return };
         let name = &life.config.name;
         log::info!("{name}: rule for {reason:?}: {verdict:?}");
-        let action = match verdict {
-            Verdict::Follow(action) => action,
+        let (action, too_fast_ns) = match verdict {
+            Verdict::Follow(action) => (action, None),
             Verdict::TooFast { elapsed_ns } => {
                 let seconds = elapsed_ns / 1_000_000_000;
                 log::error!(
                     "{name}: restarting too fast ({seconds} s since the last restart): destroyed instead"
                 );
-                Action::Destroy
+                (Action::Destroy, Some(elapsed_ns))
             }
         };
         let restarts = matches!(action, Action::Restart | Action::RenameRestart);
         let _followed = restarts.then(|| self.follow_up(serial));
+        self.note(Who::Rule, Event::Rule { name: name.clone(), reason, action, too_fast_ns });
+        let began_ns = self.platform.now_ns();
         let is_out_of_the_way = match action {
             Action::Preserve => {
                 self.preserve(serial);
                 return;
             }
-            Action::Destroy | Action::Restart => self.destroy_ours(serial).await,
+            Action::Destroy | Action::Restart => {
+                let domid = self.registry.borrow().by_serial(serial).map_or(0, |record| record.domid.0);
+                let result = self.destroy_ours(serial).await;
+                let why = result.as_ref().err().cloned();
+                self.note_since(began_ns, Who::Rule, Event::Destroyed { name: name.clone(), domid, why });
+                result
+            }
             Action::RenameRestart => self.rename_for_restart(serial),
         };
         if let Err(why) = is_out_of_the_way {
             log::error!("{name}: its rule was not followed: {why:?}");
             return;
         }
-        // Nobody can have taken the name in between: there is no await from its release to its reservation.
-        if restarts && let Err(why) = self.build(&life, false).await {
-            log::error!("{name}: not restarted: {why:?}");
+        if restarts {
+            let began_ns = self.platform.now_ns();
+            // Nobody can have taken the name in between: there is no await from its release to its reservation.
+            let built = self.build(&life, false).await;
+            self.note_built(began_ns, Who::Rule, name, &built);
+            if let Err(why) = built {
+                log::error!("{name}: not restarted: {why:?}");
+            }
         }
+    }
+
+    fn name_of(&self, serial: Serial) -> Option<String> {
+        self.registry.borrow().by_serial(serial).map(|record| record.name.as_str().into())
     }
 
     /// The same domain once more.

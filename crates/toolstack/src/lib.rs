@@ -6,13 +6,16 @@
 //!
 //! * Making: [`Toolstack::create`]. Everything is checked first; then it is all or nothing, also if the caller
 //!   goes away in the middle.
-//! * Looking: [`Toolstack::list`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`], [`Toolstack::usage`].
+//! * Looking: [`Toolstack::list`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`],
+//!   [`Toolstack::top`], [`Toolstack::usage`].
 //! * Ending: [`Toolstack::pause`], [`Toolstack::unpause`], [`Toolstack::destroy`].
 //! * Asking: [`Toolstack::ask_to_end`], [`Toolstack::follow`], [`Toolstack::sysrq`]; [`Toolstack::hear_guests`] notices the answers.
 //! * A life as a whole: [`Toolstack::rename`], [`Toolstack::reset`], [`Toolstack::trigger`].
 //! * Ends that nobody asked for: [`Toolstack::on_virq_dom_exc`] notices, [`Toolstack::obey_rules`] follows the domains'
 //!   rules, [`Toolstack::wait`] tells.
 //! * Images: [`Toolstack::add_bundle`], [`Toolstack::begin_image`], and [`images`].
+//!
+//! * What was done and why: [`Toolstack::journal`], which commands enter through [`Toolstack::on_command`].
 //!
 //! It refuses to touch the control domain, and forgets everything about a domain when that is gone, but for
 //! how the last few ended.
@@ -27,6 +30,7 @@ mod ends;
 mod errors;
 mod host;
 pub mod images;
+mod journal;
 mod layout;
 mod life;
 mod list;
@@ -42,6 +46,7 @@ mod rules;
 mod services;
 mod state;
 mod toolstack;
+mod top;
 mod waiters;
 
 pub use host::OwnMemory;

@@ -48,11 +48,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let infos = self.xen.domain_infos().map_err(told)?;
         let registry = self.registry.borrow();
         let now_ns = self.platform.now_ns();
-        // One that is dying and has no memory left is only waiting for Xen's own bookkeeping: to people it is gone.
-        let is_gone =
-            |i: &hypercall::DomainInfo| i.dying && i.pages == Pages(0) && registry.get(i.id).is_none();
         let mut list: Vec<_> =
-            infos.iter().filter(|i| !is_gone(i)).map(|i| describe(&registry, i, now_ns)).collect();
+            infos.iter().filter(|i| !registry.is_gone(i)).map(|i| describe(&registry, i, now_ns)).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name).then(a.domid.cmp(&b.domid)));
         Ok(list)
     }
@@ -129,7 +126,11 @@ fn describe(registry: &Registry, info: &hypercall::DomainInfo, now_ns: u64) -> D
 }
 
 /// The name and uuid under which a domain is shown. Names in parentheses are no legal names, so they hide nobody.
-fn identity(registry: &Registry, record: Option<&Record>, info: &hypercall::DomainInfo) -> (String, Uuid) {
+pub(crate) fn identity(
+    registry: &Registry,
+    record: Option<&Record>,
+    info: &hypercall::DomainInfo,
+) -> (String, Uuid) {
     if info.id == DomId(0) {
         return (DOMAIN_0.into(), Uuid::ZERO);
     }

@@ -11,7 +11,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use proto::domain::{DomainConfig, Ended, ShutdownReason};
 use proto::image::ImageId;
 use proto::life::Life;
-use xen_abi::DomId;
+use xen_abi::{DomId, Pages};
 
 use crate::name::{DOMAIN_0, DomainName, Uuid};
 use crate::requests::Errands;
@@ -258,6 +258,11 @@ impl Registry {
     pub(crate) fn building(&self, domid: DomId) -> Option<(&DomainName, Uuid)> {
         let found = self.building.values().find(|r| r.domid == Some(domid))?;
         Some((&found.name, found.uuid))
+    }
+
+    /// Whether a domain that Xen still has is gone to people: dying, without memory, waiting only for Xen's own bookkeeping.
+    pub(crate) fn is_gone(&self, info: &hypercall::DomainInfo) -> bool {
+        info.dying && info.pages == Pages(0) && self.get(info.id).is_none()
     }
 
     /// The name of the domain that had this id last.

@@ -7,10 +7,12 @@ use core::cell::RefCell;
 use console::SharedConsoles;
 use hypercall::{Aperture, ClaimedMemory, Door, SharedMapping, Xen};
 use proto::domain::{Ended, Uuid as RawUuid};
+use proto::journal::{Event, Who};
 use xen_abi::DomId;
 use xenstore::{Events, SharedStore};
 
 use crate::images::ImageCache;
+use crate::journal::Journal;
 use crate::layout;
 use crate::name::Uuid;
 use crate::platform::Platform;
@@ -49,6 +51,8 @@ pub struct Toolstack<'x, M: Door + Aperture, P> {
     pub(crate) registry: RefCell<Registry>,
     pub(crate) services: RefCell<BTreeMap<DomId, Services<Mapping<'x, M>>>>,
     pub(crate) images: RefCell<ImageCache<'x, ClaimedMemory<'x, M>>>,
+    /// What was done.
+    pub(crate) journal: Journal,
     /// Rings when something has come of a domain: it ended, was continued, was asked or took a request.
     pub(crate) ends: Waiters,
     /// Our watches on guests' nodes.
@@ -71,7 +75,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             // The paths are ours and the control domain has no quota, so this says that the store is not what it seems.
             log::error!("xenstore refuses the control domain's nodes: {error}");
         }
-        Self {
+        let this = Self {
             xen,
             platform,
             store,
@@ -80,10 +84,17 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             registry: RefCell::default(),
             services: RefCell::default(),
             images: RefCell::default(),
+            journal: Journal::default(),
             ends: Waiters::default(),
             hearing: Events::new(store),
             to_follow: RefCell::default(),
-        }
+        };
+        let (version, abi) = (this.about.release.clone(), xen.abi());
+        this.note(
+            Who::Control,
+            Event::Started { version, xen: alloc::format!("{}.{}", abi.major, abi.minor) },
+        );
+        this
     }
 
     /// The hypervisor.

@@ -34,6 +34,7 @@ macro_rules! layouts {
             info.max_pages = domain.max_pages;
             info.nr_online_vcpus = domain.vcpus.iter().filter(|vcpu| vcpu.up).count() as u32;
             info.max_vcpu_id = (domain.vcpus.len() as u32).wrapping_sub(1);
+            info.cpu_time = domain.vcpus.iter().map(|vcpu| vcpu.cpu_time).sum();
             info.ssidref = domain.ssidref;
             info.handle = domain.handle;
             info.cpupool = domain.cpupool;
@@ -79,7 +80,7 @@ pub(super) fn vcpu(domain: &Domain, own: &mut GetVcpuInfo) -> Result<(), Errno> 
     own.online = u8::from(vcpu.up);
     own.blocked = 1;
     own.running = 0;
-    own.cpu_time = 0;
+    own.cpu_time = vcpu.cpu_time;
     own.cpu = 0;
     Ok(())
 }
