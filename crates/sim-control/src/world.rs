@@ -99,7 +99,12 @@ impl World {
         let xen: &'static Xen<&'static SimXen> =
             Box::leak(Box::new(Xen::probe(sim).expect("a release that is known")));
         let host = SimHost::new(xen, UP_NS);
-        let about = About { host: "box".into(), release: "0.1.0".into(), version: "nanodom 0.1.0".into() };
+        let about = About {
+            host: "box".into(),
+            release: "0.1.0".into(),
+            version: "nanodom 0.1.0".into(),
+            machine: "x86_64".into(),
+        };
         let control = Control::new(xen, host.clone(), about);
         control.start();
         let world = World {
