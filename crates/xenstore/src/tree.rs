@@ -8,7 +8,7 @@ use crate::children::differences;
 use crate::node::Node;
 use crate::path::{StorePath, names};
 use crate::perms::Perms;
-use crate::save::saved;
+use crate::save::{RestoreError, saved};
 use crate::sweep::Sweep;
 
 /// What a copy of a node takes, where its permissions and a long text stay shared: itself, the counts of its [`Arc`], the longest text
@@ -21,7 +21,7 @@ pub(crate) struct Tree {
     root: Arc<Node>,
 }
 
-saved!(Tree { root });
+saved!(Tree { root } then Tree::restored);
 
 /// The deepest existing node on a path.
 pub(crate) struct Nearest<'a> {
@@ -42,6 +42,10 @@ pub(crate) struct Survey<'a> {
 }
 
 impl Tree {
+    fn restored(self) -> Result<Self, RestoreError> {
+        if self.root.name().is_empty() { Ok(self) } else { Err(RestoreError::Malformed) }
+    }
+
     /// Only `/`.
     pub(crate) fn new(root: Perms) -> Self {
         Tree { root: Arc::new(Node::new(b"", b"", root, 0)) }

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use super::RestoreError;
 use super::bytes::{put_bytes, put_number, take_bytes, take_count, take_number};
+use super::places::Places;
 use crate::children::{Block, Children, Entries, FANOUT};
 use crate::node::Node;
 use crate::path::{ABSOLUTE_MAX, is_legal_name};
@@ -169,21 +170,23 @@ fn address<T>(shared: &Arc<T>) -> usize {
 #[derive(Default)]
 pub(super) struct Loaded {
     perms: Vec<Perms>,
-    nodes: Vec<(Arc<Node>, Extent)>,
+    nodes: Vec<LoadedNode>,
     blocks: Vec<LoadedBlock>,
 }
 
-/// How much there is in a subtree, each node counted as often as it can be reached.
-#[derive(Clone, Copy, Default)]
-struct Extent {
-    nodes: u64,
-    /// The length of the longest path.
+struct LoadedNode {
+    node: Arc<Node>,
+    /// The number of the block that holds its children.
+    below: Option<usize>,
+    /// The length of the longest path from here down.
     path_len: u64,
 }
 
 struct LoadedBlock {
     block: Arc<Block>,
-    extent: Extent,
+    /// The numbers of its nodes, or of the blocks below.
+    parts: Vec<usize>,
+    path_len: u64,
     height: u32,
     /// The length of the names, each with a nul.
     list_len: u64,
@@ -197,8 +200,7 @@ impl Loaded {
     }
 
     pub(super) fn node(&self, number: u64) -> Result<Arc<Node>, RestoreError> {
-        let (node, _) = find(&self.nodes, number)?;
-        Ok(node.clone())
+        find(&self.nodes, number).map(|loaded| loaded.node.clone())
     }
 
     pub(super) fn block(&self, number: u64) -> Result<Arc<Block>, RestoreError> {
@@ -225,12 +227,33 @@ impl Loaded {
                 _ => return Err(RestoreError::Malformed),
             }
         }
-        // No tree has a node twice. One that can be reached in two ways can be reached in 2^n ways before long.
-        let most = loaded.nodes.len() as u64;
-        match loaded.nodes.iter().all(|(_, extent)| extent.nodes <= most) {
-            true => Ok(loaded),
-            false => Err(RestoreError::Malformed),
+        if loaded.has_places() { Ok(loaded) } else { Err(RestoreError::Malformed) }
+    }
+
+    /// Whether every node has one place: in a store nothing is in two. (One that can be reached in two ways can be reached in 2^n ways
+    /// before long.)
+    fn has_places(&self) -> bool {
+        let mut places = Places::default();
+        self.nodes.iter().for_each(|loaded| places.add(Some(&loaded.node)));
+        self.blocks.iter().for_each(|_| places.add(None));
+        let of_block = |number: usize| self.nodes.len() + number;
+        let nodes = self.nodes.iter().enumerate();
+        let are_joined = nodes.filter_map(|(node, loaded)| Some((node, loaded.below?)));
+        if !are_joined.into_iter().all(|(node, below)| places.join(node, of_block(below))) {
+            return false;
         }
+        for (block, loaded) in self.blocks.iter().enumerate() {
+            let fits = match loaded.block.entries() {
+                Entries::Leaf(_) => loaded.parts.iter().all(|node| places.put(*node, of_block(block))),
+                Entries::Inner(_) => {
+                    loaded.parts.iter().all(|below| places.join(of_block(block), of_block(*below)))
+                }
+            };
+            if !fits {
+                return false;
+            }
+        }
+        places.are_sound()
     }
 
     fn take_node(&mut self, texts: &[Arc<Box<[u8]>>], rest: &mut &[u8]) -> Result<(), RestoreError> {
@@ -238,87 +261,79 @@ impl Loaded {
         let name_len = take_number(rest)?;
         let perms = self.perms(take_number(rest)?)?;
         let generation = take_number(rest)?;
-        let below = match take_number(rest)? {
-            0 => None,
-            number => Some(find(&self.blocks, number - 1)?),
-        };
+        let number = take_number(rest)?.checked_sub(1);
+        let below = number.map(|number| find(&self.blocks, number)).transpose()?;
         let text = u16::try_from(name_len).ok().and_then(|len| Text::from_shared(text, len));
         // Only the root has no name.
         let text = text.filter(|text| text.name().is_empty() || is_legal_name(text.name()));
         let text = text.ok_or(RestoreError::Malformed)?;
-        let Extent { nodes, path_len } = below.map(|below| below.extent).unwrap_or_default();
-        let path_len = path_len + name_len + 1;
+        let path_len = below.map_or(0, |below| below.path_len) + name_len + 1;
         let list_len = below.map_or(0, |below| below.list_len);
         if path_len > ABSOLUTE_MAX as u64 + 1 || list_len > u64::from(u32::MAX) {
             return Err(RestoreError::Malformed);
         }
         let children = Children::from_root(below.map(|below| below.block.clone()));
-        let node = Node::restored(text, perms, generation, children);
-        self.nodes.push((Arc::new(node), Extent { nodes: nodes.saturating_add(1), path_len }));
+        let node = Arc::new(Node::restored(text, perms, generation, children));
+        let below = number.map(|number| number as usize);
+        self.nodes.push(LoadedNode { node, below, path_len });
         Ok(())
     }
 
     fn take_leaf(&mut self, rest: &mut &[u8]) -> Result<(), RestoreError> {
         let count = take_entries(rest)?;
         let mut leaf = Vec::with_capacity(count);
-        let (mut extent, mut list_len, mut first, mut last) = (Extent::default(), 0, None, None::<usize>);
+        let (mut path_len, mut list_len, mut parts) = (0, 0, Vec::with_capacity(count));
         for _ in 0..count {
             let number = take_number(rest)?;
-            let (node, below) = find(&self.nodes, number)?;
+            let LoadedNode { node, path_len: below, .. } = find(&self.nodes, number)?;
             let name = node.name();
-            if name.is_empty() || last.is_some_and(|last| self.nodes[last].0.name() >= name) {
+            if name.is_empty() || parts.last().is_some_and(|last| self.name(*last) >= name) {
                 return Err(RestoreError::Malformed);
             }
-            extent = extent.with(*below);
+            path_len = path_len.max(*below);
             list_len += name.len() as u64 + 1;
-            last = Some(number as usize);
-            first = first.or(last);
+            parts.push(number as usize);
             leaf.push(node.clone());
         }
+        let (first, last) = (parts.first().copied(), parts.last().copied());
         let ends = first.zip(last).ok_or(RestoreError::Malformed)?;
         let block = Arc::new(Block::leaf(leaf));
-        self.blocks.push(LoadedBlock { block, extent, height: 1, list_len, ends });
+        self.blocks.push(LoadedBlock { block, parts, path_len, height: 1, list_len, ends });
         Ok(())
     }
 
     fn take_inner(&mut self, rest: &mut &[u8]) -> Result<(), RestoreError> {
         let count = take_entries(rest)?;
-        let mut parts: Vec<(Arc<[u8]>, Arc<Block>)> = Vec::with_capacity(count);
-        let (mut extent, mut list_len, mut height) = (Extent::default(), 0u64, 0);
+        let mut inner: Vec<(Arc<[u8]>, Arc<Block>)> = Vec::with_capacity(count);
+        let mut parts = Vec::with_capacity(count);
+        let (mut path_len, mut list_len, mut height) = (0, 0u64, 0);
         let mut ends: Option<(usize, usize)> = None;
         for _ in 0..count {
             let bound = take_bytes(rest)?;
-            let below = find(&self.blocks, take_number(rest)?)?;
+            let number = take_number(rest)?;
+            let below = find(&self.blocks, number)?;
             let (first, last) = below.ends;
             // The first bound says nothing; each other one separates what is left of it from what is right of it.
-            let is_ordered = ends.is_none_or(|(_, left)| {
-                self.nodes[left].0.name() < bound && bound <= self.nodes[first].0.name()
-            });
+            let is_ordered =
+                ends.is_none_or(|(_, left)| self.name(left) < bound && bound <= self.name(first));
             if !is_ordered {
                 return Err(RestoreError::Malformed);
             }
             ends = Some((ends.map_or(first, |(first, _)| first), last));
-            extent = extent.with(below.extent);
+            path_len = path_len.max(below.path_len);
             list_len = list_len.saturating_add(below.list_len);
             height = height.max(below.height + 1);
-            parts.push((bound.into(), below.block.clone()));
+            parts.push(number as usize);
+            inner.push((bound.into(), below.block.clone()));
         }
         let ends = ends.filter(|_| height <= HEIGHT_MAX).ok_or(RestoreError::Malformed)?;
-        self.blocks.push(LoadedBlock {
-            block: Arc::new(Block::inner(parts)),
-            extent,
-            height,
-            list_len,
-            ends,
-        });
+        let block = Arc::new(Block::inner(inner));
+        self.blocks.push(LoadedBlock { block, parts, path_len, height, list_len, ends });
         Ok(())
     }
-}
 
-impl Extent {
-    fn with(self, other: Extent) -> Self {
-        let nodes = self.nodes.saturating_add(other.nodes);
-        Extent { nodes, path_len: self.path_len.max(other.path_len) }
+    fn name(&self, number: usize) -> &[u8] {
+        self.nodes[number].node.name()
     }
 }
 

@@ -14,6 +14,7 @@ use crc::{CRC_32_ISCSI, Crc, Table};
 
 mod bytes;
 mod graph;
+mod places;
 mod shapes;
 
 pub(crate) use bytes::{Loader, Saver};
