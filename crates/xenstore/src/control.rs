@@ -36,15 +36,15 @@ impl Store {
         &mut self,
         work: impl FnOnce(&mut Control<'_>) -> Result<R, Error>,
     ) -> Result<R, Error> {
-        self.tidily(|store| {
+        self.tidily(None, |store| {
             let before: Tree = store.tree.clone();
             let who = store.domains.caller(store.domains.control());
             let mut control = Control { store, who, ledger: Ledger::default(), changes: Vec::new() };
             let done = work(&mut control);
-            let Control { ledger, changes, store, .. } = control;
+            let Control { ledger, changes, store, who } = control;
             if done.is_ok() {
                 before.bury(&mut store.work.graves);
-                store.finish(ledger, changes);
+                store.finish(who.party, ledger, changes);
             } else {
                 let tree = mem::replace(&mut store.tree, before);
                 Draft { tree, ledger, changes }.bury(&mut store.work.graves);
@@ -81,7 +81,7 @@ impl Store {
         if token.contains('\0') {
             return Err(Error::Invalid);
         }
-        self.add_watch(conn, path.as_bytes(), token.as_bytes(), None)
+        self.tidily(None, |store| store.add_watch(conn, path.as_bytes(), token.as_bytes(), None))
     }
 
     /// Removes a watch.

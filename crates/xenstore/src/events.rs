@@ -1,84 +1,71 @@
 //! From changes to watch events: who is concerned, who may know, and what waits where.
 
-use alloc::string::String;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt::Write as _;
 use core::mem;
 
 use xen_abi::DomId;
 
 use crate::connection::{ConnId, Pushed, WatchEvent};
-use crate::node::Node;
 use crate::ops::{Change, ChangeKind};
-use crate::path::{StorePath, names};
-use crate::perms::{Access, Perms};
-use crate::save::saved;
+use crate::path::{ABSOLUTE_MAX, StorePath};
+use crate::perms::{Access, Party, Perms};
 use crate::store::Store;
-use crate::watch::{TELLING, Watch, WatchId};
+use crate::watch::{Watch, WatchId};
 use crate::wire::PAYLOAD_MAX;
-
-/// How much work is spent at once on telling who watches inside a removed subtree, so that in all usual cases nobody hears of the
-/// whole before the part.
-const TELL_AT_ONCE: usize = 1024;
-
-/// How many removed subtrees may wait to be told in full: each keeps its nodes, up to half of the guests' pool, which nobody pays for any
-/// more. With the pool itself, and the history of transactions, that has to fit into the control domain's heap.
-const TELLINGS_MAX: usize = 2;
-
-/// A removed subtree, and which of the watches inside it have been told.
-#[derive(Debug)]
-pub(crate) struct Telling {
-    pub(crate) path: StorePath,
-    pub(crate) top: Arc<Node>,
-    /// The last path (below `path`) whose watches know; empty: all do.
-    pub(crate) after: Option<String>,
-    /// Watches that were set before it was removed have smaller ids.
-    pub(crate) before: WatchId,
-}
-
-saved!(Telling { path, top, after, before });
-
-impl Telling {
-    pub(crate) fn is_over(&self) -> bool {
-        self.after.as_ref().is_some_and(String::is_empty)
-    }
-}
 
 impl Store {
     /// The connection's next event, if one waits.
     pub fn next_event(&mut self, conn: ConnId) -> Option<WatchEvent> {
-        while let Some((id, path)) = self.conns.get_mut(&conn)?.pop() {
+        loop {
+            let client = self.conns.get_mut(&conn)?;
+            let Some((id, path)) = client.pop() else {
+                if client.owing.is_empty() {
+                    return None;
+                }
+                self.pay(conn);
+                continue;
+            };
+            self.pay(conn);
             if let Some(watch) = self.watches.get_mut(id) {
                 watch.queued = watch.queued.saturating_sub(1);
                 return Some(event(watch, &path));
             }
         }
-        let owing = self.conns.get_mut(&conn)?.owing.pop_front()?;
-        let watch = self.watches.get_mut(owing)?;
-        watch.is_owed = false;
-        let path = watch.path.shared().clone();
-        Some(event(watch, &path))
     }
 
-    /// Queues the events of a change that everybody can see now.
-    pub(crate) fn fire(&mut self, change: Change) {
-        if let ChangeKind::Removed(top) = &change.kind {
-            self.fire_below(&change.path, top);
+    /// Where there is room in the queue, an event that is owed goes there.
+    fn pay(&mut self, conn: ConnId) {
+        let Some(client) = self.conns.get_mut(&conn) else { return };
+        let Some(id) = client.owing.pop_front() else { return };
+        self.watches.owe(id, false);
+        if let Some(path) = self.watches.get(id).map(|watch| watch.path.shared().clone()) {
+            self.queue(id, &path);
         }
-        self.fire_on(&change.path, &change.kind);
-        if let ChangeKind::Removed(top) = change.kind {
+    }
+
+    /// Tells of a change that everybody can see now, which `party` made. `kept`: bytes of removed nodes that nobody has
+    /// been made to answer for.
+    pub(crate) fn fire(&mut self, party: Party, change: Change, kept: &mut usize) {
+        let Change { path, kind, .. } = change;
+        if let ChangeKind::Removed(top) = &kind
+            && self.watches.has_below(&path)
+        {
+            self.tell_below(party, path.clone(), top.clone(), mem::take(kept));
+        }
+        if self.watches.concerns(&path)
+            && let Some(readers) = self.readers(&path, &kind)
+        {
+            self.tell_on(party, path, readers);
+        }
+        if let ChangeKind::Removed(top) = kind {
             self.work.graves.push(top);
         }
     }
 
-    /// Events for watches on the path, and on the directories it is in.
-    fn fire_on(&mut self, path: &StorePath, kind: &ChangeKind) {
-        let concerned = self.watches.concerned(path);
-        if concerned.is_empty() {
-            return;
-        }
-        // For those who may read the node, or its directory, or might before.
+    /// An event is for those who may read the node, or its directory, or might before. None: for nobody.
+    fn readers(&self, path: &StorePath, kind: &ChangeKind) -> Option<Vec<Perms>> {
         let mut readers: Vec<Perms> = Vec::with_capacity(3);
         match (kind, self.tree.get(path.as_str())) {
             (ChangeKind::Removed(top), _) => readers.push(top.perms.clone()),
@@ -87,65 +74,11 @@ impl Store {
                 readers.extend([node.perms.clone(), old.clone()]);
             }
             // A transaction removed it again: that has its own event, if anybody is to know.
-            (_, None) => return,
+            (_, None) => return None,
         }
         let parent = path.split_last().and_then(|(parent, _)| self.tree.get(parent));
         readers.extend(parent.map(|parent| parent.perms.clone()));
-        // A guest may have many watches on one path; what it may know does not differ between them.
-        let mut asked: Option<(ConnId, bool)> = None;
-        for id in concerned {
-            let Some(conn) = self.watches.get(id).map(|watch| watch.conn) else { continue };
-            let may_know = match asked {
-                Some((same, may_know)) if same == conn => may_know,
-                _ => self.may_know(id, &readers),
-            };
-            asked = Some((conn, may_know));
-            if may_know {
-                self.queue(id, path.shared());
-            }
-        }
-    }
-
-    /// Events for watches on nodes inside a subtree that is gone: each on its own path. Watches above the subtree hear of its top
-    /// alone, as with upstream's C server.
-    fn fire_below(&mut self, path: &StorePath, top: &Arc<Node>) {
-        if !self.watches.has_below(path) {
-            return;
-        }
-        let before = self.watches.next_id();
-        let mut telling = Telling { path: path.clone(), top: top.clone(), after: None, before };
-        // All of it takes as long as there are watched places at most, and what those cost is in their owners' quotas.
-        let has_room = self.work.tellings.len() < TELLINGS_MAX;
-        self.tell(&mut telling, if has_room { TELL_AT_ONCE } else { usize::MAX });
-        if !telling.is_over() {
-            self.work.tellings.push(telling);
-        }
-    }
-
-    /// Tells some more watches inside a removed subtree: for about as much work as `most`. Returns how much it was.
-    pub(crate) fn tell(&mut self, telling: &mut Telling, most: usize) -> usize {
-        let Telling { path, top, after, before } = telling;
-        let (ids, next) = self.watches.below(path, after.as_deref(), most);
-        let told = if next.is_some() { most } else { 1 + ids.len() * TELLING };
-        *after = Some(next.unwrap_or_default());
-        // Whoever came later knew that the subtree was not there.
-        for id in ids.into_iter().filter(|id| id < before) {
-            let Some(watch) = self.watches.get(id) else { continue };
-            let inner = watch.path.as_str().get(path.as_str().len()..).unwrap_or_default();
-            let mut parent = &*top;
-            let mut node = Some(parent);
-            for name in names(inner) {
-                parent = node.unwrap_or(parent);
-                node = node.and_then(|node| node.children().get(name.as_bytes()));
-            }
-            let Some(node) = node else { continue };
-            let readers = [node.perms.clone(), parent.perms.clone()];
-            let own = watch.path.shared().clone();
-            if self.may_know(id, &readers) {
-                self.queue(id, &own);
-            }
-        }
-        told
+        Some(readers)
     }
 
     /// Fires `@introduceDomain` or `@releaseDomain`. Watches with a depth learn which domain, and some wait for one domain only.
@@ -153,26 +86,18 @@ impl Store {
         let perms = self.special_perms(name).cloned();
         let mut readers: Vec<Perms> = perms.into_iter().collect();
         readers.extend(self.tree.get("/").map(|root| root.perms.clone()));
-        let mut with_domain = alloc::string::String::from(name);
-        // Writing to a String cannot fail.
-        let _ = write!(with_domain, "/{}", domid.0);
-        let (plain, with_domain): (Arc<str>, Arc<str>) = (name.into(), with_domain.into());
-        let mut due: Vec<(WatchId, &Arc<str>)> = Vec::new();
-        for (id, wants_domain) in self.watches.special(name) {
-            due.push((id, if wants_domain { &with_domain } else { &plain }));
-        }
-        due.extend(self.watches.special(&with_domain).into_iter().map(|(id, _)| (id, &with_domain)));
-        for (id, path) in due {
-            if self.may_know(id, &readers) {
-                self.queue(id, path);
-            }
+        let path = StorePath::parse(format!("{name}/{}", domid.0).as_bytes(), domid, ABSOLUTE_MAX);
+        debug_assert!(path.is_ok());
+        if let Ok(path) = path
+            && self.watches.concerns(&path)
+        {
+            self.tell_on(self.domains.control(), path, readers);
         }
     }
 
     /// XSA-115: an event tells that something exists, so it is for those only who may read that.
-    fn may_know(&self, id: WatchId, readers: &[Perms]) -> bool {
-        let conn = self.watches.get(id).map(|watch| watch.conn);
-        let who = conn.and_then(|conn| self.caller(conn).ok());
+    pub(crate) fn may_know(&self, conn: ConnId, readers: &[Perms]) -> bool {
+        let who = self.caller(conn).ok();
         who.is_some_and(|who| readers.iter().any(|perms| perms.allows(&who, Access::Read)))
     }
 
@@ -183,7 +108,7 @@ impl Store {
             Pushed::Queued => watch.queued += 1,
             Pushed::Waits => {}
             Pushed::Full => {
-                if !mem::replace(&mut watch.is_owed, true) {
+                if self.watches.owe(id, true) == Some(false) {
                     conn.owing.push_back(id);
                 }
             }

@@ -18,6 +18,9 @@
 //! No call takes longer for how large a subtree is that it removes. What is left to do afterwards is done in small steps by the host of the
 //! store: [`tend`], spawned once, or [`Store::has_work`], [`Store::poll_work`] and [`Store::work`].
 //!
+//! Nor does one take longer for how many watches it concerns: it tells some, and the rest is work too. A host that reads a connection's
+//! next request only when [`Store::poll_ready`] says so (as [`serve`] does) never has it wait for that.
+//!
 //! # What guests cannot do
 //!
 //! Every request gets one reply, in order. Nothing a guest sends panics, recurses along a depth of its choosing or is kept without
@@ -52,6 +55,7 @@ mod serve;
 mod sessions;
 mod store;
 mod sweep;
+mod telling;
 mod text;
 mod transaction;
 mod tree;

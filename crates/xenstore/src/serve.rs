@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::future::poll_fn;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use ring::RingError;
 use xen_abi::DomId;
@@ -143,9 +143,12 @@ async fn exchange(conn: &mut impl Connection, id: ConnId, store: &SharedStore) -
 /// Whatever comes first; events before requests, so that a guest which asks without end hears them too.
 async fn next(conn: &mut impl Connection, id: ConnId, store: &SharedStore) -> Next {
     let mut request = pin!(conn.recv());
-    poll_fn(|cx| match store.borrow_mut().poll_event(id, cx) {
+    let poll_event = |cx: &mut Context<'_>| store.borrow_mut().poll_event(id, cx);
+    poll_fn(|cx| match poll_event(cx) {
         Poll::Ready(Some(event)) => Poll::Ready(Next::Event(event)),
         Poll::Ready(None) => Poll::Ready(Next::Closed),
+        // Who has made much to be told of waits until it is.
+        Poll::Pending if store.borrow_mut().poll_ready(id, cx).is_pending() => Poll::Pending,
         Poll::Pending => request.as_mut().poll(cx).map(Next::Request),
     })
     .await

@@ -44,7 +44,7 @@ impl Store {
 
     /// Drops a connection's watches, transactions and events, and keeps the connection.
     pub fn reset(&mut self, conn: ConnId) {
-        self.tidily(|store| {
+        self.tidily(None, |store| {
             store.end_transactions(conn);
             let Some(client) = store.conns.get_mut(&conn) else { return };
             client.clear_events();
@@ -58,7 +58,7 @@ impl Store {
 
     /// Closes a connection; whoever waits on it is woken and told.
     pub fn disconnect(&mut self, conn: ConnId) {
-        self.tidily(|store| store.close(conn));
+        self.tidily(None, |store| store.close(conn));
     }
 
     pub(crate) fn close(&mut self, conn: ConnId) {

@@ -15,8 +15,9 @@ use crate::history::History;
 use crate::host::{Host, NoHost};
 use crate::ledger::{COUNT_AT_ONCE, Ledger};
 use crate::ops::{Change, ChangeKind, Desk, Op, Snapshots};
-use crate::perms::{Caller, Perms};
+use crate::perms::{Caller, Party, Perms};
 use crate::save::{RestoreError, saved};
+use crate::telling::Untold;
 use crate::tree::{Tree, nodes};
 use crate::watch::Watches;
 use crate::work::Work;
@@ -25,6 +26,9 @@ use crate::{Error, Limits, Quota, Usage};
 /// The features offered to guests.
 pub(crate) const FEATURES: u32 =
     FEATURE_RECONNECTION | FEATURE_ERROR | FEATURE_WATCHDEPTH | FEATURE_DOMID_ANY;
+
+/// What nodes are taken for that were removed, and are too many to be counted at once.
+const LARGE: usize = 1 << 20;
 
 /// The store as its tasks share it: borrowed for one request, never across an await.
 pub type SharedStore = RefCell<Store>;
@@ -46,6 +50,8 @@ pub struct Store {
     pub(crate) domains: Domains,
     pub(crate) conns: BTreeMap<ConnId, Client>,
     pub(crate) watches: Watches,
+    /// Changes of which not everybody knows yet.
+    pub(crate) untold: Untold,
     /// Permissions of `@introduceDomain` and `@releaseDomain`.
     pub(crate) special: Special,
     pub(crate) next_conn: u64,
@@ -64,6 +70,7 @@ saved!(Store {
     domains,
     conns,
     watches,
+    untold,
     special,
     next_conn,
     history,
@@ -94,6 +101,7 @@ impl Store {
             domains,
             conns: BTreeMap::new(),
             watches: Watches::new(),
+            untold: Untold::default(),
             special: Special { introduce: perms.clone(), release: perms },
             next_conn: 0,
             history: History::default(),
@@ -123,7 +131,7 @@ impl Store {
     pub fn introduce(&mut self, domid: DomId) {
         let domain = self.domains.register(domid);
         if !mem::replace(&mut domain.is_introduced, true) {
-            self.fire_special(INTRODUCE_DOMAIN, domid);
+            self.tidily(None, |store| store.fire_special(INTRODUCE_DOMAIN, domid));
         }
     }
 
@@ -138,7 +146,7 @@ impl Store {
             && domain.is_introduced
             && !mem::replace(&mut domain.is_shut_down, true)
         {
-            self.fire_special(RELEASE_DOMAIN, domid);
+            self.tidily(None, |store| store.fire_special(RELEASE_DOMAIN, domid));
         }
     }
 
@@ -148,7 +156,7 @@ impl Store {
     /// Its nodes are nobody's from now on. Those under the store's first few thousand are removed at once; the search for
     /// more is [work](Self::work). The control domain is not released.
     pub fn release(&mut self, domid: DomId) {
-        self.tidily(|store| store.forget(domid));
+        self.tidily(None, |store| store.forget(domid));
     }
 
     fn forget(&mut self, domid: DomId) {
@@ -201,7 +209,7 @@ impl Store {
     pub(crate) fn change(&mut self, who: &Caller, op: &Op) -> Result<(), Error> {
         let (mut ledger, mut changes) = (Ledger::default(), Vec::new());
         self.desk(&mut ledger, &mut changes).apply(who, op)?;
-        self.finish(ledger, changes);
+        self.finish(who.party, ledger, changes);
         Ok(())
     }
 
@@ -211,15 +219,16 @@ impl Store {
         Desk { tree, ledger, changes, domains, generation, snapshots }
     }
 
-    /// Books and announces what has been done to the tree.
-    pub(crate) fn finish(&mut self, ledger: Ledger, changes: Vec<Change>) {
+    /// Books and announces what `party` has done to the tree.
+    pub(crate) fn finish(&mut self, party: Party, ledger: Ledger, changes: Vec<Change>) {
+        let mut removed = ledger.removed + if ledger.uncounted.is_empty() { 0 } else { LARGE };
         self.domains.book(ledger);
         if !self.history.is_empty() {
             self.note_replaced(&changes);
             self.settle_history();
         }
         for change in changes {
-            self.fire(change);
+            self.fire(party, change, &mut removed);
         }
     }
 

@@ -17,9 +17,6 @@ const WATCH_COST: usize = 256;
 /// What a watch's place in the index costs, for each level of its path.
 const LEVEL_COST: usize = 224;
 
-/// What telling a watch costs, where going on by one place costs 1.
-pub(crate) const TELLING: usize = 4;
-
 /// A watch, for as long as it is set; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct WatchId(u64);
@@ -37,10 +34,12 @@ pub(crate) struct Watch {
     pub(crate) is_owed: bool,
     /// How many of its events wait in the queue.
     pub(crate) queued: u32,
+    /// Its place in the index.
+    pub(crate) spot: usize,
 }
 
 saved!(WatchId { 0 });
-saved!(Watch { conn, path, token, prefix_len, depth, is_owed } else { queued: 0 });
+saved!(Watch { conn, path, token, prefix_len, depth, is_owed } else { queued: 0, spot: 0 });
 
 impl Watch {
     /// What the watch costs its domain's memory quota.
@@ -48,8 +47,21 @@ impl Watch {
         let levels = self.path.names().count() + 1;
         WATCH_COST + self.path.as_str().len() + self.token.len() + levels * LEVEL_COST
     }
+}
 
-    fn reaches(&self, levels_below: usize) -> bool {
+/// A watch as the index has it: what decides whether it is to be told something.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    pub(crate) id: WatchId,
+    pub(crate) conn: ConnId,
+    pub(crate) depth: Option<u32>,
+    /// It owes an event anyway, and needs no further one until that is passed on.
+    pub(crate) is_owed: bool,
+}
+
+impl Seat {
+    /// Whether a change so many levels below concerns it.
+    pub(crate) fn reaches(&self, levels_below: usize) -> bool {
         self.depth.is_none_or(|depth| levels_below <= depth as usize)
     }
 }
@@ -60,8 +72,14 @@ struct Spot {
     parent: usize,
     /// Sorted by name. (A map would take ten times the memory where there is one name, and most places have one.)
     below: Vec<(Box<str>, usize)>,
-    watches: Vec<WatchId>,
+    /// Sorted by id.
+    seats: Vec<Seat>,
 }
+
+/// The place of `/`.
+const ROOT: usize = 0;
+/// The place above the special names.
+const SPECIAL: usize = 1;
 
 impl Spot {
     /// Where a name is among those below, or would be.
@@ -73,6 +91,16 @@ impl Spot {
     fn below(&self, name: &str) -> Option<usize> {
         self.place(name).ok().map(|at| self.below[at].1)
     }
+
+    /// Where this watch's seat is, or would be.
+    fn seat(&self, id: WatchId) -> Result<usize, usize> {
+        self.seats.binary_search_by_key(&id, |seat| seat.id)
+    }
+
+    /// The first seat after this watch's.
+    fn after(&self, id: Option<WatchId>) -> usize {
+        id.map_or(0, |id| self.seats.partition_point(|seat| seat.id <= id))
+    }
 }
 
 /// All watches.
@@ -80,16 +108,20 @@ impl Spot {
 pub(crate) struct Watches {
     by_id: BTreeMap<WatchId, Watch>,
     next_id: u64,
-    /// The first is the root, `/`.
+    /// The first two are [`ROOT`] and [`SPECIAL`].
     spots: Vec<Spot>,
     free: Vec<usize>,
-    /// Watches on `@...`, by that name.
-    special: BTreeMap<String, Vec<WatchId>>,
 }
 
-saved!(Watches { by_id, next_id }
-    else { spots: alloc::vec![Spot::default()], free: Vec::new(), special: BTreeMap::new() }
-    then Watches::restored);
+saved!(Watches { by_id, next_id } else { spots: roots(), free: Vec::new() } then Watches::restored);
+
+fn roots() -> Vec<Spot> {
+    alloc::vec![Spot::default(), Spot::default()]
+}
+
+/// How far a walk over the places below some path has come: the last place, as its path from there, and the last of its watches;
+/// None: all of them.
+pub(crate) type Place = (String, Option<WatchId>);
 
 impl Watches {
     /// The index is made anew.
@@ -104,13 +136,7 @@ impl Watches {
     }
 
     pub(crate) fn new() -> Self {
-        Watches {
-            by_id: BTreeMap::new(),
-            next_id: 0,
-            spots: alloc::vec![Spot::default()],
-            free: Vec::new(),
-            special: BTreeMap::new(),
-        }
+        Watches { by_id: BTreeMap::new(), next_id: 0, spots: roots(), free: Vec::new() }
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -132,10 +158,8 @@ impl Watches {
 
     /// The connection's watch with this path and token.
     pub(crate) fn find(&self, conn: ConnId, path: &StorePath, token: &[u8]) -> Option<WatchId> {
-        let here = self.at(path)?;
-        here.iter()
-            .copied()
-            .find(|id| self.by_id.get(id).is_some_and(|watch| watch.conn == conn && *watch.token == *token))
+        let here = self.spots[self.spot(path)?].seats.iter().filter(|seat| seat.conn == conn);
+        here.map(|seat| seat.id).find(|id| self.by_id.get(id).is_some_and(|watch| *watch.token == *token))
     }
 
     pub(crate) fn add(&mut self, watch: Watch) -> WatchId {
@@ -145,48 +169,63 @@ impl Watches {
         id
     }
 
-    /// Watches come in the order of their ids.
-    fn insert(&mut self, id: WatchId, watch: Watch) {
-        if watch.path.is_special() {
-            self.special.entry(watch.path.as_str().into()).or_default().push(id);
-        } else {
-            let spot = self.make_spot(&watch.path);
-            self.spots[spot].watches.push(id);
+    fn insert(&mut self, id: WatchId, mut watch: Watch) {
+        let Watch { conn, depth, is_owed, .. } = watch;
+        watch.spot = self.make_spot(&watch.path);
+        let spot = &mut self.spots[watch.spot];
+        if let Err(at) = spot.seat(id) {
+            spot.seats.insert(at, Seat { id, conn, depth, is_owed });
         }
         self.by_id.insert(id, watch);
     }
 
     pub(crate) fn remove(&mut self, id: WatchId) -> Option<Watch> {
         let watch = self.by_id.remove(&id)?;
-        if watch.path.is_special() {
-            if let Some(here) = self.special.get_mut(watch.path.as_str()) {
-                here.retain(|other| *other != id);
-                if here.is_empty() {
-                    self.special.remove(watch.path.as_str());
-                }
-            }
-        } else if let Some(spot) = self.spot(&watch.path) {
-            self.spots[spot].watches.retain(|other| *other != id);
-            self.prune(&watch.path, spot);
+        let spot = &mut self.spots[watch.spot];
+        if let Ok(at) = spot.seat(id) {
+            spot.seats.remove(at);
         }
+        self.prune(&watch.path, watch.spot);
         Some(watch)
     }
 
-    /// The watches that an event on `path` concerns: those on it and on the directories it is in.
-    pub(crate) fn concerned(&self, path: &StorePath) -> Vec<WatchId> {
-        let mut found = Vec::new();
-        let mut levels_below = path.names().count();
-        let mut names = path.names();
-        let mut spot = &self.spots[0];
-        loop {
-            let here = spot.watches.iter();
-            found.extend(
-                here.filter(|id| self.by_id.get(id).is_some_and(|watch| watch.reaches(levels_below))),
-            );
-            let Some(below) = names.next().and_then(|name| spot.below(name)) else { return found };
-            spot = &self.spots[below];
-            levels_below -= 1;
+    /// Notes whether the watch owes an event; returns whether it did.
+    pub(crate) fn owe(&mut self, id: WatchId, is_owed: bool) -> Option<bool> {
+        let watch = self.by_id.get_mut(&id)?;
+        let spot = &mut self.spots[watch.spot];
+        if let Ok(at) = spot.seat(id) {
+            spot.seats[at].is_owed = is_owed;
         }
+        Some(mem::replace(&mut watch.is_owed, is_owed))
+    }
+
+    /// The place where the way to the path begins.
+    pub(crate) fn top(&self, path: &StorePath) -> usize {
+        if path.is_special() { SPECIAL } else { ROOT }
+    }
+
+    /// The place with this name below a place.
+    pub(crate) fn step(&self, spot: usize, name: &str) -> Option<usize> {
+        self.spots[spot].below(name)
+    }
+
+    /// The watches on a place that come after one of them, or all.
+    pub(crate) fn seats(&self, spot: usize, after: Option<WatchId>) -> &[Seat] {
+        let spot = &self.spots[spot];
+        &spot.seats[spot.after(after)..]
+    }
+
+    /// Whether anybody watches the path, or a directory that it is in.
+    pub(crate) fn concerns(&self, path: &StorePath) -> bool {
+        let mut spot = self.top(path);
+        let mut names = path.names();
+        while self.spots[spot].seats.is_empty() {
+            match names.next().and_then(|name| self.step(spot, name)) {
+                Some(below) => spot = below,
+                None => return false,
+            }
+        }
+        true
     }
 
     /// Whether there may be watches strictly below `path`.
@@ -194,22 +233,22 @@ impl Watches {
         self.spot(path).is_some_and(|spot| !self.spots[spot].below.is_empty())
     }
 
-    /// Some of the watches strictly below `path`: those of the first places that come after the place `after`, for as much work as
-    /// `most`. Returns them, and the last of these places to go on from; None where there are no more.
+    /// Some of the watches strictly below `path`, from where an earlier call ended, for as much work as `most`. Returns them, and the
+    /// place to go on from; None where there are no more.
     pub(crate) fn below(
         &self,
         path: &StorePath,
-        after: Option<&str>,
+        after: Option<&Place>,
         most: usize,
-    ) -> (Vec<WatchId>, Option<String>) {
+    ) -> (Vec<WatchId>, Option<Place>) {
         let mut found = Vec::new();
         let Some(top) = self.spot(path) else { return (found, None) };
-        let mut at = String::from(after.unwrap_or_default());
+        let (mut at, mut last) = after.cloned().unwrap_or_default();
         // The places on the way down, each with the next one below it and the length of its path.
         let mut stack = alloc::vec![(top, 0, 0)];
         // The way back to where the last call ended; watches may have come and gone since.
         let mut len = 0;
-        for name in names(after.unwrap_or_default()) {
+        for name in names(after.map_or("", |(path, _)| path)) {
             let Some((spot, next, _)) = stack.last_mut() else { break };
             len += name.len() + 1;
             match self.spots[*spot].place(name) {
@@ -219,13 +258,26 @@ impl Watches {
                     stack.push((below, 0, len));
                 }
                 Err(here) => {
-                    *next = here;
+                    (*next, last) = (here, None);
                     break;
                 }
             }
         }
+        // Some of its watches are left.
+        let mut here = if last.is_some() { stack.last().map(|(spot, ..)| *spot) } else { None };
         let mut visited = 0;
-        while let Some((spot, next, len)) = stack.last_mut() {
+        loop {
+            if let Some(spot) = here.take() {
+                let seats = self.seats(spot, last);
+                let some = &seats[..seats.len().min(most.saturating_sub(visited))];
+                found.extend(some.iter().map(|seat| seat.id));
+                visited += 1 + some.len();
+                if visited >= most {
+                    last = some.last().filter(|_| some.len() < seats.len()).map(|seat| seat.id);
+                    return (found, Some((at, last)));
+                }
+            }
+            let Some((spot, next, len)) = stack.last_mut() else { return (found, None) };
             let Some((name, below)) = self.spots[*spot].below.get(*next) else {
                 stack.pop();
                 continue;
@@ -234,35 +286,17 @@ impl Watches {
             at.truncate(*len);
             at.push('/');
             at.push_str(name);
-            found.extend(&self.spots[*below].watches);
+            (here, last) = (Some(*below), None);
             stack.push((*below, 0, at.len()));
-            visited += 1 + self.spots[*below].watches.len() * TELLING;
-            if visited >= most {
-                return (found, Some(at));
-            }
         }
-        (found, None)
-    }
-
-    /// The watches on the special name, and whether each wants to know the domain (`depth` 1).
-    pub(crate) fn special(&self, name: &str) -> Vec<(WatchId, bool)> {
-        let here = self.special.get(name).into_iter().flatten();
-        here.filter_map(|id| Some((*id, self.by_id.get(id)?.depth.is_some_and(|depth| depth > 0)))).collect()
-    }
-
-    fn at(&self, path: &StorePath) -> Option<&Vec<WatchId>> {
-        if path.is_special() {
-            return self.special.get(path.as_str());
-        }
-        Some(&self.spots[self.spot(path)?].watches)
     }
 
     fn spot(&self, path: &StorePath) -> Option<usize> {
-        path.names().try_fold(0, |spot, name| self.spots[spot].below(name))
+        path.names().try_fold(self.top(path), |spot, name| self.step(spot, name))
     }
 
     fn make_spot(&mut self, path: &StorePath) -> usize {
-        let mut spot = 0;
+        let mut spot = self.top(path);
         for name in path.names() {
             spot = match self.spots[spot].place(name) {
                 Ok(at) => self.spots[spot].below[at].1,
@@ -289,8 +323,8 @@ impl Watches {
     /// Frees the places on the path that serve nobody any more, from the end up.
     fn prune(&mut self, path: &StorePath, mut spot: usize) {
         let mut rest = path.as_str();
-        while spot != 0 && self.spots[spot].watches.is_empty() && self.spots[spot].below.is_empty() {
-            let Some((directory, name)) = rest.rsplit_once('/') else { return };
+        while spot > SPECIAL && self.spots[spot].seats.is_empty() && self.spots[spot].below.is_empty() {
+            let (directory, name) = rest.rsplit_once('/').unwrap_or(("", rest));
             let parent = self.spots[spot].parent;
             if let Ok(at) = self.spots[parent].place(name) {
                 self.spots[parent].below.remove(at);

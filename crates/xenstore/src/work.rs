@@ -16,7 +16,7 @@ use core::future::poll_fn;
 use core::mem;
 use core::task::{Context, Poll, Waker};
 
-use crate::events::Telling;
+use crate::connection::ConnId;
 use crate::ledger::Ledger;
 use crate::path::{StorePath, names};
 use crate::perms::Party;
@@ -44,8 +44,6 @@ const REMOVAL: usize = 16;
 pub(crate) struct Work {
     /// Old versions and removed subtrees, where nobody else has them.
     pub(crate) graves: Sweep,
-    /// Removed subtrees with watches inside that do not know yet.
-    pub(crate) tellings: Vec<Telling>,
     /// Watches of closed connections, with who paid for them.
     pub(crate) abandoned: Vec<(Party, Vec<WatchId>)>,
     /// How far the search for nodes of dead domains has come: the last path it looked at.
@@ -55,13 +53,17 @@ pub(crate) struct Work {
     waker: Option<Waker>,
 }
 
-saved!(Work { graves, tellings, abandoned, searched, search_again } else { waker: None });
+saved!(Work { graves, abandoned, searched, search_again } else { waker: None });
 
 impl Store {
     /// Whether there is work for [`Self::work`].
     pub fn has_work(&self) -> bool {
-        let Work { graves, tellings, abandoned, .. } = &self.work;
-        let is_idle = graves.is_empty() && tellings.is_empty() && abandoned.is_empty();
+        !self.untold.is_empty() || self.has_silent_work()
+    }
+
+    /// The same of all work but telling.
+    fn has_silent_work(&self) -> bool {
+        let is_idle = self.work.graves.is_empty() && self.work.abandoned.is_empty();
         let is_counted = self.domains.uncounted.is_empty() && self.domains.dead.is_empty();
         !is_idle || !is_counted || self.has_long_history()
     }
@@ -70,17 +72,24 @@ impl Store {
     /// a fraction of a microsecond. A watch counts for a few.
     pub fn work(&mut self, budget: usize) -> bool {
         let mut left = budget;
-        while left > 0 && self.has_work() {
+        while left > 0 && !self.untold.is_empty() {
+            left = left.saturating_sub(self.tell_for(left));
+        }
+        self.work_silently(left);
+        self.has_work()
+    }
+
+    fn work_silently(&mut self, budget: usize) {
+        let mut left = budget;
+        while left > 0 && self.has_silent_work() {
             let done = self.domains.count(left);
             left = left.saturating_sub(done);
             // Before all that nobody's memory waits for: a request does as much as it gave back, and this must be where it goes.
             left -= self.free(left);
-            left = left.saturating_sub(self.tell_some(left));
             left = left.saturating_sub(self.drop_watches(left));
             left = left.saturating_sub(self.search(left));
             left = left.saturating_sub(self.settle_history());
         }
-        self.has_work()
     }
 
     /// Ready when there is work. Only the last caller's task is woken.
@@ -99,31 +108,22 @@ impl Store {
     ///
     /// What a domain is given back it may use at once, before the memory is free. So where work waits, each request does as much of it
     /// as it leaves itself, and nobody makes it grow by making and removing without end.
-    pub(crate) fn tidily<R>(&mut self, change: impl FnOnce(&mut Self) -> R) -> R {
-        let (had_work, returned) = (self.has_work(), self.domains.returned());
+    ///
+    /// `conn`: whose request it is.
+    pub(crate) fn tidily<R>(&mut self, conn: Option<ConnId>, change: impl FnOnce(&mut Self) -> R) -> R {
+        self.begin_telling(conn);
+        let (had_work, returned) = (self.has_silent_work(), self.domains.returned());
         let done = change(self);
+        self.end_telling();
         let own = usize::try_from((self.domains.returned() - returned) / UNIT).unwrap_or(MOST);
         let piece = if had_work { (PIECE + own).min(MOST) } else { AT_ONCE };
+        self.work_silently(piece);
         if self.has_work()
-            && self.work(piece)
             && let Some(waker) = self.work.waker.take()
         {
             waker.wake();
         }
         done
-    }
-
-    fn tell_some(&mut self, most: usize) -> usize {
-        if most == 0 {
-            return 0;
-        }
-        let Some(mut telling) = self.work.tellings.pop() else { return 0 };
-        let told = self.tell(&mut telling, most);
-        match telling.is_over() {
-            true => self.work.graves.push(telling.top),
-            false => self.work.tellings.push(telling),
-        }
-        told
     }
 
     fn drop_watches(&mut self, most: usize) -> usize {
@@ -172,7 +172,7 @@ impl Store {
         // Only `/` cannot be removed, and that is the control domain's.
         let removed = self.desk(&mut ledger, &mut changes).detach(path);
         debug_assert!(removed.is_ok());
-        self.finish(ledger, changes);
+        self.finish(self.domains.control(), ledger, changes);
     }
 }
 

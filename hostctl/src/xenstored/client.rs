@@ -122,7 +122,8 @@ impl Client {
     /// Answers requests, as many as a turn has, and takes their bytes.
     fn answer(&mut self, bytes: &mut &[u8], store: &mut Store, output: &mut Vec<u8>) -> Result<(), TooLong> {
         for _ in 0..TURN {
-            if output.len() >= OUTPUT_MAX {
+            // Who has made much to be told of waits until it is; the server sees to that between turns.
+            if output.len() >= OUTPUT_MAX || !store.is_ready(self.conn) {
                 break;
             }
             let Some(request) = self.request(bytes)? else { break };

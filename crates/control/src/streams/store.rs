@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::future::poll_fn;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 use link::line::Stream;
 use xenstore::wire::{Decoder, Request, TooLong};
@@ -68,9 +68,13 @@ pub(crate) async fn serve<H: Host>(host: &H, store: &'static SharedStore, stream
 /// Events before requests, so that a peer which asks without end hears them too.
 async fn next(connection: &Connection, requests: &mut Requests<'_>) -> Next {
     let mut request = pin!(requests.next());
-    poll_fn(|context| match connection.store.borrow_mut().poll_event(connection.id, context) {
+    let Connection { store, id } = connection;
+    let poll_event = |context: &mut Context<'_>| store.borrow_mut().poll_event(*id, context);
+    poll_fn(|context| match poll_event(context) {
         Poll::Ready(Some(event)) => Poll::Ready(Next::Event(event)),
         Poll::Ready(None) => Poll::Ready(Next::End),
+        // What its requests changed is to be told first.
+        Poll::Pending if store.borrow_mut().poll_ready(*id, context).is_pending() => Poll::Pending,
         Poll::Pending => {
             request.as_mut().poll(context).map(|request| request.map_or(Next::End, Next::Request))
         }

@@ -33,7 +33,7 @@ struct Asked<'a> {
 impl Store {
     /// Does what a request asks, and returns the reply's bytes. Every request has exactly one reply.
     pub fn handle(&mut self, conn: ConnId, request: &Request) -> Vec<u8> {
-        let answer = self.tidily(|store| store.answer(conn, request));
+        let answer = self.tidily(Some(conn), |store| store.answer(conn, request));
         if self.is_logging {
             self.log(conn, request, &answer);
         }

@@ -44,7 +44,7 @@ impl Store {
         if let Some(done) = committed.transpose()? {
             let Draft { tree, ledger, changes } = done;
             mem::replace(&mut self.tree, tree).bury(&mut self.work.graves);
-            self.finish(ledger, changes);
+            self.finish(asked.who.party, ledger, changes);
         }
         Ok(OK.to_vec())
     }

@@ -50,9 +50,9 @@ impl Store {
         }
         let is_relative = !raw.starts_with(b"/") && !raw.starts_with(b"@");
         let prefix_len = if is_relative { home(who.party.domid).len() + 1 } else { 0 };
-        let (token, is_owed, queued) = (token.into(), false, 0);
-        let watch = Watch { conn, path, token, prefix_len, depth, is_owed, queued };
-        let own = watch.path.shared().clone();
+        let own = path.clone();
+        let (token, is_owed, queued, spot) = (token.into(), false, 0, 0);
+        let watch = Watch { conn, path, token, prefix_len, depth, is_owed, queued, spot };
         self.domains.check_one_more(&who, Item::Watches)?;
         self.domains.charge_memory(who.party, watch.cost())?;
         if let Some(domain) = self.domains.get_mut(who.party.domid) {
@@ -63,7 +63,7 @@ impl Store {
             conn.watches.insert(id);
         }
         // A watch fires once at once: clients need not look before they wait.
-        self.queue(id, &own);
+        self.tell_new(who.party, own, id);
         Ok(())
     }
 

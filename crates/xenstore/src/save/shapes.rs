@@ -14,6 +14,7 @@ use crate::ops::{Change, ChangeKind, Op};
 use crate::path::{ABSOLUTE_MAX, StorePath};
 use crate::perms::{Access, Perm, Perms};
 use crate::sweep::{Frame, Sweep};
+use crate::telling::What;
 use crate::transaction::{Part, Step};
 
 /// Implements [`Saved`] for an enum: a number for each variant, then its fields.
@@ -48,6 +49,7 @@ saved_enum!(Access { 0 => None, 1 => Read, 2 => Write, 3 => Both });
 saved_enum!(Part { 0 => Value, 1 => List, 2 => Perms });
 saved_enum!(Op { 0 => Write(path, value), 1 => Mkdir(path), 2 => Remove(path), 3 => SetPerms(path, perms) });
 saved_enum!(ChangeKind { 0 => Written, 1 => Permitted(old), 2 => Removed(top) });
+saved_enum!(What { 0 => On { readers, level, after }, 1 => Below { top, after }, 2 => New { id } });
 saved_enum!(Step { 0 => Read { path, part, saw }, 1 => Change { op, before, done } });
 
 super::saved!(Change { path, kind, replaced, was });
