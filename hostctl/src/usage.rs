@@ -27,6 +27,7 @@ impl Usage {
                 "heap_size": usage.heap_size,
                 "images": usage.images,
                 "kernel_image": usage.kernel_image,
+                "event_channels": usage.event_channels,
                 "exits": usage.exits,
                 "hypercalls": usage.hypercalls,
             }))?;
@@ -38,6 +39,7 @@ impl Usage {
             ("heap", format!("{} of {}", kib(usage.heap_used), kib(usage.heap_size))),
             ("images", kib(usage.images)),
             ("kernel image", kib(usage.kernel_image)),
+            ("event channels", usage.event_channels.to_string()),
             ("exits", usage.exits.to_string()),
             ("hypercalls", usage.hypercalls.to_string()),
         ] {

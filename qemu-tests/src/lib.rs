@@ -5,6 +5,7 @@
 pub mod artifacts;
 pub mod console;
 pub mod cpio;
+pub mod linux;
 pub mod machine;
 pub mod process;
 pub mod ramdisk;

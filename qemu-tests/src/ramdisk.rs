@@ -24,6 +24,9 @@ echo "GUEST-UP $(cat /proc/uptime)"
 while :; do setsid -c sh; done
 "#;
 
+/// What Linux runs when it is asked to end from outside (`control/shutdown`): there is no init here to be told.
+const ENDS: [&str; 2] = ["poweroff", "reboot"];
+
 /// Applets that get a name of their own; the others are reached as `busybox NAME`.
 const APPLETS: &[&str] = &[
     "sh", "cat", "dmesg", "echo", "free", "grep", "head", "kill", "ls", "mkdir", "mount", "poweroff", "ps",
@@ -40,7 +43,7 @@ pub fn build(busybox: &Path) -> Result<Vec<u8>> {
         bail!("{} is not static: install the package busybox-static", busybox.display());
     }
     let mut archive = Archive::new();
-    for directory in ["bin", "dev", "proc", "sys", "tmp"] {
+    for directory in ["bin", "dev", "proc", "sbin", "sys", "tmp"] {
         archive.directory(directory);
     }
     // The kernel opens it before the init mounts anything.
@@ -48,6 +51,10 @@ pub fn build(busybox: &Path) -> Result<Vec<u8>> {
     archive.file("bin/busybox", &program, true);
     for applet in APPLETS {
         archive.symlink(&format!("bin/{applet}"), "busybox");
+    }
+    for end in ENDS {
+        let script = format!("#!/bin/busybox sh\nexec /bin/busybox {end} -f\n");
+        archive.file(&format!("sbin/{end}"), script.as_bytes(), true);
     }
     archive.file("init", INIT.as_bytes(), true);
     Ok(archive.finish())

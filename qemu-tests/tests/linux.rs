@@ -5,8 +5,8 @@ mod suite;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE};
-use qemu_tests::{Boot, Machine, artifacts, ramdisk};
+use qemu_tests::machine::PATIENCE;
+use qemu_tests::{Boot, Machine, linux, ramdisk};
 
 /// With an IOMMU 4 KiB were seen to be missing, once, after domain 0 had grown by its first cached images (docs/accidents.md). That
 /// it is one of the tables of what domain 0's devices may reach is an inference. Without an IOMMU nothing may be missing.
@@ -20,16 +20,11 @@ fn main() -> ExitCode {
 }
 
 fn dialogue(machine: &Machine) -> Result<()> {
-    let disk = format!("ramdisk={}", artifacts::named(artifacts::RAMDISK)?.display());
-    let words = ["memory=128", "extra=console=hvc0 quiet", "on_poweroff=destroy", &disk];
     // Kernel and ramdisk are in the cache from here on, and this life costs nothing, to the byte.
-    machine.create("linux", &artifacts::vmlinuz()?, &[&words[..], &["-p"]].concat())?;
+    linux::create(machine, "linux", &["-p"])?;
     machine.destroy("linux")?;
     let before = suite::at_rest(machine)?;
-    machine.create("linux", &artifacts::vmlinuz()?, &words)?;
-    let mut console = machine.console("linux")?;
-    console.wait_for(ramdisk::READY, LINUX_PATIENCE)?;
-    console.wait_for(ramdisk::PROMPT, PATIENCE)?;
+    let mut console = linux::boot(machine, "linux", &[])?;
     // The answer is not what was typed, so an echo does not pass for it.
     console.type_line("echo $((6 * 7)) is the answer")?;
     console.wait_for("42 is the answer", PATIENCE)?;

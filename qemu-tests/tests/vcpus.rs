@@ -11,8 +11,8 @@ mod suite;
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
-use qemu_tests::machine::{LINUX_PATIENCE, PATIENCE};
-use qemu_tests::{Boot, Machine, artifacts, ramdisk};
+use qemu_tests::machine::PATIENCE;
+use qemu_tests::{Boot, Machine, artifacts, linux};
 
 /// What a lost unit takes from Xen's heap, in bytes: the unit and its three sets of CPUs, with their headers. Read from the
 /// running hypervisor: 293 to 298 a life of two vCPUs, twice that of four (4.17 and 4.20).
@@ -66,18 +66,12 @@ fn lives_cost_what_xen_loses(machine: &Machine) -> Result<()> {
 
 fn linux_on_both(machine: &Machine) -> Result<()> {
     live(machine, 2, FIRST_LIVES)?;
-    let disk = format!("ramdisk={}", artifacts::named(artifacts::RAMDISK)?.display());
-    let words = ["memory=128", "vcpus=2", "extra=console=hvc0 quiet", "on_poweroff=destroy", &disk];
     // Kernel and ramdisk are in the cache from here on.
-    machine.create("linux", &artifacts::vmlinuz()?, &[&words[..], &["-p"]].concat())?;
+    linux::create(machine, "linux", &["vcpus=2", "-p"])?;
     machine.destroy("linux")?;
     let before = suite::at_rest(machine)?;
-    machine.create("linux", &artifacts::vmlinuz()?, &words)?;
-    let mut console = machine.console("linux")?;
-    console.wait_for(ramdisk::READY, LINUX_PATIENCE)?;
-    console.wait_for(ramdisk::PROMPT, PATIENCE)?;
-    console.type_line("grep -c ^processor /proc/cpuinfo")?;
-    let cpus = console.wait_for(ramdisk::PROMPT, PATIENCE)?;
+    let mut console = linux::boot(machine, "linux", &["vcpus=2"])?;
+    let cpus = linux::answer(&mut console, "grep -c ^processor /proc/cpuinfo")?;
     ensure!(cpus.lines().any(|line| line.trim() == "2"), "{cpus}");
     console.type_line("poweroff -f")?;
     machine.wait_state("linux", PATIENCE, |state| state.is_none())?;

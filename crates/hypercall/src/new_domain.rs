@@ -95,7 +95,8 @@ impl<'x, M: Door + Aperture> NewDomain<'x, M> {
     pub fn finish(self) -> FinishedDomain<'x, M> {
         let (xen, id) = (self.xen, self.id);
         let is_ours = xen.sites().close(id, self.site);
-        // There is nothing else to clean up: mappings borrow the domain, and the set is empty.
+        // Mappings borrow the domain, so the set is empty; but one that was not keeps memory for what may come.
+        drop(self.mapped.take());
         core::mem::forget(self);
         FinishedDomain { xen, id, is_ours }
     }

@@ -155,6 +155,8 @@ pub struct Usage {
     pub images: u64,
     /// The size of its own image in memory, in bytes.
     pub kernel_image: u64,
+    /// Event channels of its own that are in use, as Xen tells.
+    pub event_channels: u32,
     /// Exits to the hypervisor since boot (a multicall counts once).
     pub exits: u64,
     /// Hypercalls in those exits.

@@ -1,12 +1,15 @@
 //! What the hypervisor and the machine are.
 
+use alloc::vec::Vec;
+
+use hypercall::calls::evtchn;
 use hypercall::calls::memory;
 use hypercall::calls::sysctl::{self, AfterReading};
 use hypercall::calls::version;
-use hypercall::{Aperture, Capabilities, CpuTopology, Door, NodeMemory};
+use hypercall::{Aperture, Capabilities, CpuTopology, Door, EvtchnState, NodeMemory};
 use proto::error::XenError;
 use proto::host::{ConsolePart, ConsoleRead, CpuPlace, HostInfo, Node, Usage};
-use xen_abi::Bytes;
+use xen_abi::{Bytes, EvtchnPort};
 
 use crate::errors::told;
 use crate::platform::Platform;
@@ -17,6 +20,9 @@ const CPUS: usize = 128;
 const NODES: usize = 16;
 /// Bytes of Xen's console ring that are read at once: whole rings of the usual size.
 const CONSOLE_PART: usize = 32 << 10;
+/// Event channels that are asked for at once, and in all: as many as a domain of ours can have (2-level ABI).
+const PORTS_AT_ONCE: u32 = 256;
+const MOST_PORTS: u32 = 4096;
 /// What stands for "unknown" in a place, as in Xen's own tables.
 const UNKNOWN: u32 = u32::MAX;
 
@@ -129,12 +135,35 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         })
     }
 
-    /// What the control domain itself uses. One exit.
+    /// How many event channels of ours are in use.
+    fn event_channels(&self) -> u32 {
+        let own = self.xen.own_domain();
+        let mut used = 0;
+        for first in (0..MOST_PORTS).step_by(PORTS_AT_ONCE as usize) {
+            let mut questions = self.xen.batch();
+            let ports = first..first + PORTS_AT_ONCE;
+            let asked: Vec<_> =
+                ports.map(|port| questions.add(evtchn::status(own, EvtchnPort(port)))).collect();
+            let Ok(told) = questions.issue() else { return used };
+            for ticket in asked {
+                match told.get(ticket) {
+                    Ok(status) if status.state == EvtchnState::Closed => {}
+                    Ok(_) => used += 1,
+                    // Xen has no ports from here on.
+                    Err(_) => return used,
+                }
+            }
+        }
+        used
+    }
+
+    /// What the control domain itself uses. An exit, and one for each 256 event channels.
     pub fn usage(&self, own: OwnMemory) -> Usage {
         let memory = self.xen.current_reservation(self.xen.own_domain()).unwrap_or_else(|error| {
             log::warn!("our own memory is not known: {error}");
             xen_abi::Pages(0)
         });
+        let event_channels = self.event_channels();
         let spent = self.xen.counters();
         let Bytes(memory) = memory.bytes();
         Usage {
@@ -143,6 +172,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             heap_size: own.heap_size,
             images: self.images_bytes(),
             kernel_image: own.kernel_image,
+            event_channels,
             exits: spent.exits,
             hypercalls: spent.hypercalls,
         }

@@ -112,6 +112,21 @@ fn usage_counts_memory_and_exits() {
 }
 
 #[test]
+fn usage_counts_event_channels_as_xen_does() {
+    let world = World::on(Config { memory: Pages(4 << 18), ..Config::default() });
+    let used = || world.stack.usage(OwnMemory { heap_used: 0, heap_size: 0, kernel_image: 0 }).event_channels;
+    let before = used();
+    for n in 0..150 {
+        world.create(world.smallest(&format!("g{n}")));
+    }
+    assert_eq!(used(), before + 300, "two for each domain");
+    for n in 0..150 {
+        world.destroy(&format!("g{n}"));
+    }
+    assert_eq!(used(), before);
+}
+
+#[test]
 fn the_control_domain_is_always_there_and_not_to_be_touched() {
     let world = World::new();
     world.sim.reset_counts();
