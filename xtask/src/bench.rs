@@ -109,6 +109,9 @@ fn fill(rows: &mut [Row], measured: &peer::Measured) {
         ("create-linux", "create-linux"),
         ("list-0", "list-0"),
         ("list-30", "list-30"),
+        ("pause", "pause"),
+        ("unpause", "unpause"),
+        ("destroy", "destroy"),
         ("dom0-memory", "memory-used"),
     ] {
         report::row(rows, name).peer = measured.get(label);

@@ -78,23 +78,37 @@ impl<'a> Lab<'a> {
         Ok((created, took))
     }
 
-    /// Creates and destroys the smallest guest once; returns as [`Lab::create`].
-    fn one_smallest(&self) -> Result<(Value, f64)> {
-        let created = self.create("smallest", &self.built.guests.tiny.join("idle"), &["memory=16"])?;
-        self.xm(&["destroy", "smallest"])?;
-        Ok(created)
+    /// Creates and destroys the smallest guest once; returns as [`Lab::create`], and how long destroying it took in ms.
+    fn one_smallest(&self) -> Result<(Value, f64, f64)> {
+        let (created, took) =
+            self.create("smallest", &self.built.guests.tiny.join("idle"), &["memory=16"])?;
+        let destroyed = self.xm(&["destroy", "smallest"])?;
+        Ok((created, took, ms(&destroyed)))
     }
 
     fn smallest(&self, plan: &Plan, rows: &mut [Row]) -> Result<()> {
         // The first one also uploads the image.
         self.one_smallest()?;
         for _ in 0..plan.runs * 4 {
-            let (created, took) = self.one_smallest()?;
+            let (created, took, destroyed) = self.one_smallest()?;
             let exits = created["exits"].as_f64().with_context(|| format!("no exits in {created}"))?;
             row(rows, "create-smallest").ours.push(took);
             row(rows, "exits-create").ours.push(exits);
+            row(rows, "destroy").ours.push(destroyed);
         }
-        Ok(())
+        self.pause(plan, rows)
+    }
+
+    /// Stops a guest that runs and lets it go on, over and over.
+    fn pause(&self, plan: &Plan, rows: &mut [Row]) -> Result<()> {
+        self.create("smallest", &self.built.guests.tiny.join("idle"), &["memory=16"])?;
+        self.xm(&["unpause", "smallest"])?;
+        for _ in 0..plan.runs * 4 {
+            for command in ["pause", "unpause"] {
+                row(rows, command).ours.push(ms(&self.xm(&[command, "smallest"])?));
+            }
+        }
+        self.xm(&["destroy", "smallest"]).map(drop)
     }
 
     fn linux(&self, plan: &Plan, built: &Built, rows: &mut [Row]) -> Result<()> {

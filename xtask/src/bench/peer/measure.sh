@@ -21,6 +21,14 @@ for run in $(seq "$runs"); do
 	sleep 0.3
 done
 
+xl create -p -e /tmp/smallest.cfg >/dev/null 2>&1 && xl unpause smallest
+for run in $(seq "$runs"); do
+	peer-timer pause xl pause smallest
+	peer-timer unpause xl unpause smallest
+done
+xl destroy smallest
+sleep 0.3
+
 # Hypercalls are ioctls ('P', 0) of privcmd; a store request begins with a header of 16 bytes. With -e xl leaves no
 # process behind, for which strace would wait.
 strace -f -e trace=ioctl,write -o /tmp/trace xl create -p -e /tmp/smallest.cfg >/dev/null 2>&1 || echo "@note strace failed"
