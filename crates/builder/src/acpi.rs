@@ -9,6 +9,10 @@
 //! | FADT | hardware-reduced: no SCI, no PM timer, no CMOS clock |
 //! | MADT | the local APICs: without it Linux waits for ever for a timer |
 //! | DSDT | a processor object for each vCPU |
+//!
+//! Every vCPU that the guest may ever have is enabled, also those that are not to be online at start. Linux learns the
+//! local APIC of an enabled one only, and could never bring up another later ("bad cpu"); as soon as it can read xenstore,
+//! it takes those down that `cpu/<n>/availability` calls offline. PV guests always did the same.
 
 use alloc::vec::Vec;
 
@@ -24,9 +28,8 @@ const RSDP_LEN: usize = 36;
 const RSDP_V1_LEN: usize = 20;
 const FADT_LEN: usize = 276;
 
-/// Makes the tables, to lie at `base`, which is a multiple of 16. The RSDP comes first. `online` of the
-/// `vcpus` are enabled at start.
-pub(crate) fn tables(base: u64, vcpus: u32, online: u32) -> Vec<u8> {
+/// Makes the tables, to lie at `base`, which is a multiple of 16. The RSDP comes first.
+pub(crate) fn tables(base: u64, vcpus: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let mut place = |table: &[u8]| {
         out.resize(out.len().next_multiple_of(16), 0);
@@ -37,7 +40,7 @@ pub(crate) fn tables(base: u64, vcpus: u32, online: u32) -> Vec<u8> {
     place(&[0; RSDP_LEN]);
     let dsdt = place(&dsdt(vcpus));
     let fadt = place(&fadt(dsdt));
-    let madt = place(&madt(vcpus, online));
+    let madt = place(&madt(vcpus));
     let xsdt = place(&xsdt(&[fadt, madt]));
     out[..RSDP_LEN].copy_from_slice(&rsdp(xsdt));
     out
@@ -84,15 +87,15 @@ fn fadt(dsdt: u64) -> Vec<u8> {
     finish(table)
 }
 
-fn madt(vcpus: u32, online: u32) -> Vec<u8> {
+fn madt(vcpus: u32) -> Vec<u8> {
     const LOCAL_APIC: u8 = 0;
+    const ENABLED: u32 = 1;
     let mut table = header(b"APIC", 5);
     table.extend(LAPIC_ADDRESS.to_le_bytes());
     table.extend([0; 4]); // flags: no 8259
     for vcpu in 0..vcpus {
-        let enabled = u32::from(vcpu < online);
         table.extend([LOCAL_APIC, 8, vcpu as u8, (vcpu * APIC_STEP) as u8]);
-        table.extend(enabled.to_le_bytes());
+        table.extend(ENABLED.to_le_bytes());
     }
     finish(table)
 }
@@ -198,7 +201,7 @@ mod tests {
     fn every_table_is_found_from_the_root_and_sums_to_zero() {
         for vcpus in [1, 2, 15, 128] {
             let base = 0x3fff_1230;
-            let bytes = tables(base, vcpus, 1);
+            let bytes = tables(base, vcpus);
             assert!(bytes.starts_with(b"RSD PTR "));
             assert_eq!(checksum(&bytes[..RSDP_V1_LEN]), 0);
             assert_eq!(checksum(&bytes[..RSDP_LEN]), 0);
@@ -217,10 +220,10 @@ mod tests {
     }
 
     #[test]
-    fn each_vcpu_has_twice_its_number_as_apic_and_only_the_first_ones_are_enabled() {
-        let table = madt(128, 3);
+    fn each_vcpu_has_twice_its_number_as_apic_and_is_enabled() {
+        let table = madt(128);
         for (vcpu, entry) in table[44..].chunks(8).enumerate() {
-            assert_eq!(entry, [0, 8, vcpu as u8, 2 * vcpu as u8, u8::from(vcpu < 3), 0, 0, 0]);
+            assert_eq!(entry, [0, 8, vcpu as u8, 2 * vcpu as u8, 1, 0, 0, 0]);
         }
     }
 

@@ -22,7 +22,6 @@ pub(crate) struct Contents<'a> {
     pub(crate) ramdisk: Option<Range<u64>>,
     pub(crate) map: &'a [E820Entry],
     pub(crate) vcpus: u32,
-    pub(crate) online: u32,
 }
 
 impl Contents<'_> {
@@ -66,7 +65,7 @@ impl Contents<'_> {
         out.resize(cmdline_at, 0);
         out.extend_from_slice(self.cmdline.as_bytes());
         out.resize(acpi_at, 0);
-        out.extend(acpi::tables(base + acpi_at as u64, self.vcpus, self.online));
+        out.extend(acpi::tables(base + acpi_at as u64, self.vcpus));
         out
     }
 }
@@ -78,8 +77,7 @@ mod tests {
     #[test]
     fn the_start_info_is_these_bytes() {
         let map = [E820Entry::new(0, 0x3f_f000, 1)];
-        let contents =
-            Contents { cmdline: "hi", ramdisk: Some(0x30_0000..0x30_0123), map: &map, vcpus: 1, online: 1 };
+        let contents = Contents { cmdline: "hi", ramdisk: Some(0x30_0000..0x30_0123), map: &map, vcpus: 1 };
         let bytes = contents.bytes(0x3f_f000);
         let words: Vec<u64> =
             bytes[..88].chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
@@ -102,7 +100,7 @@ mod tests {
     fn its_size_does_not_depend_on_its_place() {
         let map = [E820Entry::new(0, 1, 1); MAX_MAP];
         for entries in 0..=MAX_MAP {
-            let contents = Contents { cmdline: "", ramdisk: None, map: &map[..entries], vcpus: 9, online: 2 };
+            let contents = Contents { cmdline: "", ramdisk: None, map: &map[..entries], vcpus: 9 };
             assert_eq!(contents.bytes(0).len(), contents.bytes(0x3fff_f000).len());
             let empty = Contents { map: &[], ..contents };
             assert_eq!(empty.bytes(0).len(), empty.bytes(0xfbff_f000).len());

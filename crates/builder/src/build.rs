@@ -5,7 +5,8 @@ mod write;
 
 use alloc::vec::Vec;
 
-use hypercall::calls::{domctl, evtchn, hvm, memory as memory_calls};
+use hypercall::calls::domctl::{self, Pin};
+use hypercall::calls::{evtchn, hvm, memory as memory_calls};
 use hypercall::{Aperture, Door, NewDomain, XenError};
 use image::ReadError;
 use xen_abi::domctl::TSC_MODE_NEVER_EMULATE;
@@ -113,12 +114,17 @@ fn prepare<M: Door + Aperture>(domain: &NewDomain<'_, M>, plan: &Plan) -> Result
         batch.add(domctl::set_tsc_mode(abi, id, TSC_MODE_NEVER_EMULATE)),
         batch.add(memory_calls::set_memory_map(id, &plan.map)),
     ];
+    let pinned: Vec<_> = plan
+        .pins
+        .iter()
+        .map(|(vcpu, cpus)| batch.add(domctl::set_vcpu_affinity(abi, id, *vcpu, &Pin::hard(cpus))))
+        .collect();
     let populated: Vec<_> = plan.extents.iter().map(|extents| batch.add(memory::call(id, extents))).collect();
     let console = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
     let store = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
 
     let done = batch.issue()?;
-    for ticket in first {
+    for ticket in first.into_iter().chain(pinned) {
         done.get(ticket)?;
     }
     for (extents, ticket) in plan.extents.iter().zip(populated) {

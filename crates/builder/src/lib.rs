@@ -28,4 +28,6 @@ mod layout;
 mod plan;
 
 pub use build::{BuildError, Built, Images, ServiceEnd, build};
-pub use plan::{MAX_CMDLINE, MAX_MEMORY, MAX_VCPUS, Plan, PlanError, PlanInput, SPECIAL_PAGES};
+pub use plan::{
+    MAX_CMDLINE, MAX_MEMORY, MAX_VCPUS, Plan, PlanError, PlanInput, SPECIAL_PAGES, memory_limit, paging_pool,
+};

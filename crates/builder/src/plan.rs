@@ -7,7 +7,7 @@ use core::ops::Range;
 
 use image::KernelHeaders;
 use xen_abi::memory::E820Entry;
-use xen_abi::{Bytes, Gfn, KiB, Pages};
+use xen_abi::{Bytes, Gfn, KiB, Pages, VcpuId};
 
 pub(crate) use populate::Extents;
 
@@ -50,6 +50,9 @@ pub struct PlanInput<'a> {
     pub vcpus: u32,
     /// vCPUs that it may ever have.
     pub max_vcpus: u32,
+    /// The CPUs that its first vCPUs may run on: a bit each, the lowest bit of the first byte is CPU 0. Of one that has no set, or
+    /// an empty one, nothing is demanded.
+    pub cpus: &'a [Vec<u8>],
 }
 
 /// Why a guest cannot be built like this.
@@ -112,6 +115,8 @@ pub struct Plan {
     pub(crate) pool: Bytes,
     pub(crate) max_memory: KiB,
     pub(crate) max_vcpus: u32,
+    /// vCPUs that are pinned, and to which CPUs.
+    pub(crate) pins: Vec<(VcpuId, Vec<u8>)>,
     memory: Pages,
 }
 
@@ -132,9 +137,10 @@ impl Plan {
             records: context::records(input.kernel.entry(), placed.block.start, input.max_vcpus),
             filling: filling(input, &placed, block),
             map,
-            pool: pool(input),
-            max_memory: KiB(input.max_memory.0.saturating_add(SLACK.0)),
+            pool: paging_pool(input.max_memory, input.max_vcpus),
+            max_memory: memory_limit(input.max_memory),
             max_vcpus: input.max_vcpus,
+            pins: pins(input),
             memory: memory_pages,
         })
     }
@@ -187,11 +193,25 @@ fn check(input: &PlanInput<'_>) -> Result<(), PlanError> {
     }
 }
 
-/// Pages for the nested page tables: a page maps 2 MiB in small pages, and the guest may break up all large ones;
-/// each vCPU has a few of its own. 1 MiB is what Xen gives without being asked, and hardly any guest needs more.
-fn pool(input: &PlanInput<'_>) -> Bytes {
-    let memory_mib = input.max_memory.0.div_ceil(1024);
-    Pages(256 + memory_mib + 16 * u64::from(input.max_vcpus - 1)).bytes()
+/// The pool that the nested page tables of a guest take: a page maps 2 MiB in small pages, and the guest may break up all
+/// large ones; each vCPU has a few of its own. 1 MiB is what Xen gives without being asked, and hardly any guest needs more.
+#[must_use]
+pub fn paging_pool(max_memory: KiB, max_vcpus: u32) -> Bytes {
+    let memory_mib = max_memory.0.div_ceil(1024);
+    Pages(256 + memory_mib + 16 * u64::from(max_vcpus.saturating_sub(1))).bytes()
+}
+
+/// What Xen is told that a guest may have, where it may have `max_memory`: there are pages beside its memory.
+#[must_use]
+pub fn memory_limit(max_memory: KiB) -> KiB {
+    KiB(max_memory.0.saturating_add(SLACK.0))
+}
+
+fn pins(input: &PlanInput<'_>) -> Vec<(VcpuId, Vec<u8>)> {
+    let sets = (0..input.max_vcpus).map(VcpuId).zip(input.cpus);
+    sets.filter(|(_, cpus)| cpus.iter().any(|&byte| byte != 0))
+        .map(|(vcpu, cpus)| (vcpu, cpus.clone()))
+        .collect()
 }
 
 /// Where ramdisk and boot block lie, in bytes.
@@ -237,7 +257,6 @@ impl Placed {
             ramdisk: self.ramdisk.clone(),
             map,
             vcpus: input.max_vcpus,
-            online: input.vcpus,
         }
     }
 }

@@ -12,7 +12,7 @@ use image::testing::{Elf, Load, note};
 use image::{Container, KernelHeaders, ReadError};
 use sim_xen::{Config, SimXen};
 use xen_abi::hvm::params;
-use xen_abi::{DomId, Errno, EvtchnPort, Gfn, GuestPhys, KiB, Pages};
+use xen_abi::{DomId, Errno, EvtchnPort, Gfn, GuestPhys, KiB, Pages, VcpuId};
 
 const MIB: u64 = 1 << 20;
 
@@ -86,6 +86,7 @@ impl Recipe {
             max_memory: self.memory,
             vcpus: self.vcpus,
             max_vcpus: self.vcpus,
+            cpus: &[],
         })
         .unwrap()
     }
@@ -394,6 +395,44 @@ fn a_build_that_is_abandoned_leaves_nothing() {
     }
 }
 
+#[test]
+fn vcpus_are_pinned_without_another_exit_and_a_set_of_no_cpu_that_is_there_is_refused() {
+    let build_with = |cpus: &[Vec<u8>]| {
+        let recipe = Recipe { vcpus: 3, ..Recipe::smallest() };
+        let sim = SimXen::default();
+        let xen = Xen::probe(&sim).unwrap();
+        let kernel = recipe.kernel();
+        let headers = KernelHeaders::parse(&mut &kernel[..]).unwrap();
+        let plan = Plan::new(&PlanInput {
+            kernel: &headers,
+            ramdisk_len: None,
+            cmdline: "",
+            memory: recipe.memory,
+            max_memory: recipe.memory,
+            vcpus: 3,
+            max_vcpus: 3,
+            cpus,
+        });
+        let kernel = pack(&kernel);
+        let mut images = Images { kernel: Container::parse(&kernel).unwrap().reader(), ramdisk: None };
+        let domain = xen.create_domain(&CreateDomain::pvh([1; 16], 3)).unwrap();
+        sim.reset_counts();
+        let _built = run(build(&domain, &plan.unwrap(), &mut images, async || ())).0?;
+        let exits = sim.exits();
+        let sets = [0, 1, 2].map(|vcpu| xen.vcpu_affinity(domain.id(), VcpuId(vcpu), 2).unwrap());
+        assert!(sets.iter().all(|set| set.soft == [0b11]), "preferences are another matter");
+        Ok::<_, BuildError>((exits, sets.map(|set| set.hard[0])))
+    };
+    let (exits, anywhere) = build_with(&[]).unwrap();
+    assert_eq!(anywhere, [0b11; 3]);
+    // Of the last vCPU nothing is said, and sets behind it are nobody's.
+    assert_eq!(build_with(&[vec![0b10], vec![]]).unwrap(), (exits, [0b10, 0b11, 0b11]));
+    assert_eq!(build_with(&[vec![1], vec![2], vec![0, 0, 0], vec![0xf0]]).unwrap(), (exits, [1, 2, 0b11]));
+    let refused = build_with(&[vec![0b1100]]).unwrap_err();
+    let expected = XenError { op: "XEN_DOMCTL_setvcpuaffinity", errno: Errno::EINVAL };
+    assert_eq!(refused, BuildError::Xen(expected));
+}
+
 /// The kernels that are installed here, end to end: unpacked, packed, built, compared.
 #[test]
 fn installed_linux_kernels_are_built() {
@@ -413,6 +452,7 @@ fn installed_linux_kernels_are_built() {
             max_memory: KiB(128 << 10),
             vcpus: 1,
             max_vcpus: 1,
+            cpus: &[],
         })
         .unwrap();
         let mut images = Images { kernel: Container::parse(&kernel).unwrap().reader(), ramdisk: None };

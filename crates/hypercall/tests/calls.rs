@@ -4,7 +4,7 @@
 mod common;
 
 use common::{RELEASES, on_every_release, small};
-use hypercall::calls::domctl::Affinity;
+use hypercall::calls::domctl::{Affinity, Pin};
 use hypercall::calls::evtchn::PirqSharing;
 use hypercall::calls::grant;
 use hypercall::calls::physdev::{PciAddress, Trigger};
@@ -268,11 +268,14 @@ fn vcpus_run_where_they_may_and_as_much_as_they_shall() {
         xen.max_vcpus(id, 1).unwrap();
         let all = Affinity { hard: vec![0b11], soft: vec![0b11] };
         assert_eq!(xen.vcpu_affinity(id, V0, 2).unwrap(), all);
-        let second = Affinity { hard: vec![0b10], soft: vec![0b11] };
-        xen.set_vcpu_affinity(id, V0, &second).unwrap();
-        assert_eq!(xen.vcpu_affinity(id, V0, 2).unwrap(), second);
-        let nowhere = Affinity { hard: vec![0, 0xff], soft: vec![] };
-        assert_eq!(errno(xen.set_vcpu_affinity(id, V0, &nowhere)), Errno::EINVAL);
+        xen.set_vcpu_affinity(id, V0, &Pin::hard(&[0b10, 0xff])).unwrap();
+        assert_eq!(xen.vcpu_affinity(id, V0, 2).unwrap(), Affinity { hard: vec![0b10], soft: vec![0b11] });
+        xen.set_vcpu_affinity(id, V0, &Pin { hard: None, soft: Some(&[0b01]) }).unwrap();
+        assert_eq!(xen.vcpu_affinity(id, V0, 2).unwrap(), Affinity { hard: vec![0b10], soft: vec![0b01] });
+        for impossible in [Pin::hard(&[0, 0xff]), Pin::hard(&[]), Pin { hard: None, soft: None }] {
+            assert_eq!(errno(xen.set_vcpu_affinity(id, V0, &impossible)), Errno::EINVAL);
+        }
+        assert_eq!(errno(xen.set_vcpu_affinity(id, VcpuId(1), &Pin::hard(&[1]))), Errno::EINVAL);
 
         assert_eq!(xen.scheduler().unwrap(), Scheduler::CREDIT2);
         assert_eq!(xen.credit2(id).unwrap().weight, 256);

@@ -71,6 +71,10 @@ pub(crate) enum Frame {
 pub(crate) struct Vcpu {
     /// Is it up? Loading its registers brings it up.
     pub(crate) up: bool,
+    /// Is it on a CPU at this moment? No guest code runs here, so a test says so.
+    pub(crate) running: bool,
+    /// The CPU that it ran on last.
+    pub(crate) processor: u32,
     pub(crate) cpu: HwCpu,
     pub(crate) mtrr: HwMtrr,
     pub(crate) hard: Vec<u8>,
@@ -91,7 +95,17 @@ impl Vcpu {
         let mut mtrr = HwMtrr::new_zeroed();
         mtrr.msr_pat_cr = 0x0007_0406_0007_0406;
         mtrr.msr_mtrr_cap = 0x508;
-        Vcpu { up: false, cpu, mtrr, hard: vec![0xff], soft: vec![0xff], cpu_time: 0 }
+        Vcpu {
+            up: false,
+            running: false,
+            processor: 0,
+            cpu_time: 0,
+            cpu,
+            mtrr,
+            // Every CPU that Xen could ever know of.
+            hard: vec![0xff; 32],
+            soft: vec![0xff; 32],
+        }
     }
 }
 

@@ -163,6 +163,16 @@ impl<'s> Guest<'s> {
         self.sim.state().domains.get(&self.id)?.vcpus.get(vcpu).map(|vcpu| vcpu.mtrr)
     }
 
+    /// A vCPU runs on a CPU at this moment.
+    ///
+    /// # Panics
+    /// It has no such vCPU.
+    pub fn runs(&self, vcpu: usize, cpu: u32) {
+        let mut state = self.sim.state();
+        let vcpu = &mut state.domain(self.id).expect("it is there").vcpus[vcpu];
+        (vcpu.up, vcpu.running, vcpu.processor) = (true, true, cpu);
+    }
+
     /// How many vCPUs it has.
     #[must_use]
     pub fn vcpus(&self) -> usize {

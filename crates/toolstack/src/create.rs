@@ -147,6 +147,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             max_memory: KiB(config.max_memory_kib),
             vcpus: config.vcpus,
             max_vcpus: config.max_vcpus,
+            cpus: &[],
         };
         Plan::new(&input).map_err(|e| self.impossible(e))
     }

@@ -8,7 +8,7 @@ use xen_abi::memory::E820Entry;
 use xen_abi::vcpu::RunstateInfo;
 use xen_abi::{Bytes, DomId, EvtchnPort, Gfn, KiB, Pages, VcpuId, Virq};
 
-use crate::calls::domctl::Affinity;
+use crate::calls::domctl::{Affinity, Pin};
 use crate::calls::evtchn::PirqSharing;
 use crate::calls::physdev::{PciAddress, Trigger};
 use crate::calls::sysctl::AfterReading;
@@ -124,7 +124,7 @@ versioned! {
     domctl::vcpu_context as vcpu_context(dom: DomId, vcpu: VcpuId) -> Vec<u8>;
     domctl::vcpu_info as vcpu_info(dom: DomId, vcpu: VcpuId) -> VcpuState;
     domctl::vcpu_affinity as vcpu_affinity(dom: DomId, vcpu: VcpuId, cpus: u32) -> Affinity;
-    domctl::set_vcpu_affinity as set_vcpu_affinity(dom: DomId, vcpu: VcpuId, wish: &Affinity) -> ();
+    domctl::set_vcpu_affinity as set_vcpu_affinity(dom: DomId, vcpu: VcpuId, wish: &Pin<'_>) -> ();
     domctl::credit as credit(dom: DomId) -> SchedCredit;
     domctl::set_credit as set_credit(dom: DomId, wish: SchedCredit) -> ();
     domctl::credit2 as credit2(dom: DomId) -> SchedCredit2;

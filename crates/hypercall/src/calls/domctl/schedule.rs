@@ -30,14 +30,26 @@ const HARD: Place =
 const SOFT: Place =
     Place::Argument(PAYLOAD + offset_of!(VcpuAffinity, cpumap_soft) + offset_of!(XenctlBitmap, bitmap));
 
-fn affinity(vcpu: VcpuId, bits: u32) -> VcpuAffinity {
-    let map = XenctlBitmap { bitmap: 0, nr_bits: bits, _pad: 0 };
-    VcpuAffinity {
-        vcpu: vcpu.0,
-        flags: XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT,
-        cpumap_hard: map,
-        cpumap_soft: map,
+/// The CPUs that a vCPU is to run on; sets are as in [`Affinity`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pin<'a> {
+    /// Those that it may use at all; without them they stay what they are.
+    pub hard: Option<&'a [u8]>,
+    /// Those that it is to prefer; without them they stay what they are.
+    pub soft: Option<&'a [u8]>,
+}
+
+impl<'a> Pin<'a> {
+    /// These, and no other preference than before.
+    #[must_use]
+    pub fn hard(cpus: &'a [u8]) -> Self {
+        Pin { hard: Some(cpus), soft: None }
     }
+}
+
+fn affinity(vcpu: VcpuId, flags: u32, bits: u32) -> VcpuAffinity {
+    let map = XenctlBitmap { bitmap: 0, nr_bits: bits, _pad: 0 };
+    VcpuAffinity { vcpu: vcpu.0, flags, cpumap_hard: map, cpumap_soft: map }
 }
 
 /// The CPUs that a vCPU may run on, of the host's first `cpus`.
@@ -46,7 +58,7 @@ fn affinity(vcpu: VcpuId, bits: u32) -> VcpuAffinity {
 #[must_use]
 pub fn vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, cpus: u32) -> Call<Affinity> {
     let bytes = cpus.div_ceil(8) as usize;
-    let argument = affinity(vcpu, bytes as u32 * 8);
+    let argument = affinity(vcpu, XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT, bytes as u32 * 8);
     let rooms = vec![Buffer::room(HARD, bytes), Buffer::room(SOFT, bytes)];
     // SAFETY: Xen writes `nr_bits` of each.
     unsafe {
@@ -66,23 +78,24 @@ pub fn vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, cpus: u32) -> Call<Affi
     }
 }
 
-/// Sets the CPUs that a vCPU may run on. CPUs that are not there are left out.
+/// Sets the CPUs that a vCPU may run on, and prefers. CPUs that are not there are kept in the set, and not used.
 ///
-/// Hypercall: `XEN_DOMCTL_setvcpuaffinity`. Fails with `EINVAL`: none of the hard ones is there.
+/// Hypercall: `XEN_DOMCTL_setvcpuaffinity`. Fails with `EINVAL`: nothing is to be set, or none of the hard ones is there (in the
+/// domain's CPU pool), or no such vCPU.
 #[must_use]
-pub fn set_vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, wish: &Affinity) -> Call<()> {
-    let bytes = wish.hard.len().max(wish.soft.len());
-    let mut argument = affinity(vcpu, 0);
-    argument.cpumap_hard.nr_bits = bytes as u32 * 8;
-    argument.cpumap_soft.nr_bits = bytes as u32 * 8;
-    let padded = |map: &[u8]| {
-        let mut map = map.to_vec();
-        map.resize(bytes, 0);
-        map
-    };
-    let hard = Buffer::of(HARD, padded(&wish.hard).as_slice());
-    let soft = Buffer::of(SOFT, padded(&wish.soft).as_slice());
-    // SAFETY: Xen reads and writes `nr_bits` of each.
+pub fn set_vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, wish: &Pin<'_>) -> Call<()> {
+    let mut argument = affinity(vcpu, 0, 0);
+    let mut buffers = Vec::new();
+    for (cpus, flag, place, map) in [
+        (wish.hard, XEN_VCPUAFFINITY_HARD, HARD, &mut argument.cpumap_hard),
+        (wish.soft, XEN_VCPUAFFINITY_SOFT, SOFT, &mut argument.cpumap_soft),
+    ] {
+        let Some(cpus) = cpus else { continue };
+        argument.flags |= flag;
+        map.nr_bits = cpus.len() as u32 * 8;
+        buffers.push(Buffer::of(place, cpus));
+    }
+    // SAFETY: Xen reads and writes `nr_bits` of each that the flags name.
     unsafe {
         linked(
             "XEN_DOMCTL_setvcpuaffinity",
@@ -90,7 +103,7 @@ pub fn set_vcpu_affinity(abi: Abi, dom: DomId, vcpu: VcpuId, wish: &Affinity) ->
             abi,
             dom,
             &argument,
-            vec![hard, soft],
+            buffers,
             nothing,
         )
     }

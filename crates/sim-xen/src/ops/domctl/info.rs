@@ -78,9 +78,9 @@ pub(super) fn vcpu(domain: &Domain, own: &mut GetVcpuInfo) -> Result<(), Errno> 
     }
     let vcpu = domain.vcpus.get(own.vcpu as usize).ok_or(Errno::ESRCH)?;
     own.online = u8::from(vcpu.up);
-    own.blocked = 1;
-    own.running = 0;
+    own.blocked = u8::from(vcpu.up && !vcpu.running);
+    own.running = u8::from(vcpu.running);
     own.cpu_time = vcpu.cpu_time;
-    own.cpu = 0;
+    own.cpu = vcpu.processor;
     Ok(())
 }

@@ -54,31 +54,51 @@ fn scheduler(state: &mut State, arg: &Domctl, own: &mut SchedulerOp) -> Result<(
 }
 
 /// # Safety
-/// The bitmaps are as long as they say.
+/// The bitmaps that the flags name are as long as they say.
 unsafe fn affinity(state: &mut State, arg: &Domctl, own: &VcpuAffinity) -> Result<(), Errno> {
     let cpus = state.config.cpus;
-    let there = (1u64 << cpus) - 1;
     let domain = state.domain(arg.domain)?;
     if own.vcpu >= domain.max_vcpus || own.flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) == 0 {
         return Err(Errno::EINVAL);
     }
     let vcpu = domain.vcpus.get_mut(own.vcpu as usize).ok_or(Errno::ESRCH)?;
+    let [has_hard, has_soft] =
+        [XEN_VCPUAFFINITY_HARD, XEN_VCPUAFFINITY_SOFT].map(|flag| own.flags & flag != 0);
     if arg.cmd == abi::XEN_DOMCTL_SETVCPUAFFINITY {
         // SAFETY: the caller's promise.
         let read = |map: &XenctlBitmap| unsafe { read_many(map.bitmap, map.nr_bits.div_ceil(8) as usize) };
-        let hard: Vec<u8> = read(&own.cpumap_hard)?;
-        let soft: Vec<u8> = read(&own.cpumap_soft)?;
-        if hard.first().is_none_or(|first| u64::from(*first) & there == 0) {
-            return Err(Errno::EINVAL);
+        if has_hard {
+            let hard: Vec<u8> = read(&own.cpumap_hard)?;
+            if there(&hard, cpus).iter().all(|&byte| byte == 0) {
+                return Err(Errno::EINVAL);
+            }
+            vcpu.hard = hard;
         }
-        (vcpu.hard, vcpu.soft) = (hard, soft);
+        if has_soft {
+            vcpu.soft = read(&own.cpumap_soft)?;
+        }
     }
-    for (map, bits) in [(&own.cpumap_hard, &vcpu.hard), (&own.cpumap_soft, &vcpu.soft)] {
+    for (is_asked, map, bits) in
+        [(has_hard, &own.cpumap_hard, &vcpu.hard), (has_soft, &own.cpumap_soft, &vcpu.soft)]
+    {
+        if !is_asked {
+            continue;
+        }
+        let bits = there(bits, cpus);
         for n in 0..map.nr_bits.div_ceil(8) as usize {
-            let byte = bits.get(n).copied().unwrap_or(0) & if n == 0 { there as u8 } else { 0 };
             // SAFETY: the caller's promise.
-            unsafe { write_nth(map.bitmap, n, &byte)? };
+            unsafe { write_nth(map.bitmap, n, &bits.get(n).copied().unwrap_or(0))? };
         }
     }
     Ok(())
+}
+
+/// The part of a set that exists.
+fn there(bits: &[u8], cpus: u32) -> Vec<u8> {
+    (0..cpus.div_ceil(8))
+        .map(|n| {
+            let last = u8::MAX >> (8 - (cpus - 8 * n).min(8));
+            bits.get(n as usize).copied().unwrap_or(0) & last
+        })
+        .collect()
 }
