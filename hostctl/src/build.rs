@@ -116,6 +116,7 @@ fn config(settings: &Settings, images: &Images) -> DomainConfig {
         max_memory_kib: kib(settings.maxmem.unwrap_or(settings.memory)),
         vcpus: settings.vcpus,
         max_vcpus: settings.maxvcpus.unwrap_or(settings.vcpus),
+        cpus: settings.cpu_sets(),
         kernel: images.kernel,
         kernel_name: settings.kernel.as_ref().map(Source::text).unwrap_or_default(),
         ramdisk: images.ramdisk,
@@ -170,6 +171,9 @@ pub fn refusal(name: &str, kernel: &str, error: &CreateError) -> String {
         CreateError::MaxBelowStart => {
             format!("domain '{name}': maxmem is below memory, or maxvcpus below vcpus; raise the maximum")
         }
+        CreateError::NoCpu => format!(
+            "domain '{name}': of the CPUs that a vCPU may run on (cpus), none is there; 'xm info' shows how many the machine has"
+        ),
         CreateError::CmdlineTooLong { len, most } => {
             format!("the command line of domain '{name}' has {len} bytes, and {most} are possible; shorten extra")
         }

@@ -33,7 +33,9 @@ impl Log {
         let mut client = Client::connect(options)?;
         match copy(&mut client, self.follow, out) {
             Ok(()) => Ok(exit::OK),
-            Err(Failure::Plain(text) | Failure::WithUsage(text)) => anyhow::bail!(text),
+            Err(Failure::Plain(text) | Failure::WithUsage(text) | Failure::Hinted { text, .. }) => {
+                anyhow::bail!(text)
+            }
             Err(Failure::Code(code, text)) => Ok(out.fail(code, &text)),
             Err(Failure::Output(error)) => Err(error.into()),
             Err(Failure::Silent(code)) => Ok(code),

@@ -20,8 +20,10 @@ use proto::life::{
     Asked, End, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
     SysrqRequest, TriggerError, TriggerRequest, Whom,
 };
+use proto::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
 use proto::store::StoreOpen;
 use proto::top::{HostTop, TopRequest};
+use proto::vcpu::{PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
 use proto::wire::{Fault, Key, StreamChannel};
 use uploads::{Begun, PATIENCE_NS};
 
@@ -65,6 +67,11 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             DomainRename => rename,
             DomainReset => reset,
             DomainTrigger => trigger,
+            DomainSetMemory => set_memory,
+            DomainSetMaxMemory => set_max_memory,
+            DomainSetVcpus => set_vcpus,
+            VcpuList => vcpus,
+            VcpuPin => pin,
             ConsoleOpenStream => open_console,
             ImagesPresent => images_present,
             ImagesBundled => images_bundled,
@@ -164,6 +171,26 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     async fn trigger(&'static self, request: TriggerRequest) -> Result<(), TriggerError> {
         let what = format!("trigger {:?} to vcpu {}", request.trigger, request.vcpu);
         self.toolstack.on_command(&what, &request.domain, async { self.toolstack.trigger(&request) }).await
+    }
+
+    async fn set_memory(&'static self, wish: MemoryWish) -> Result<DomainMemory, ResizeError> {
+        self.toolstack.set_memory(&wish)
+    }
+
+    async fn set_max_memory(&'static self, wish: MemoryWish) -> Result<DomainMemory, ResizeError> {
+        self.toolstack.set_max_memory(&wish)
+    }
+
+    async fn set_vcpus(&'static self, wish: VcpuWish) -> Result<DomainVcpuCount, ResizeError> {
+        self.toolstack.set_vcpus(&wish)
+    }
+
+    async fn vcpus(&'static self, query: VcpuQuery) -> Result<VcpuListing, VcpuListError> {
+        self.toolstack.vcpus(&query).await
+    }
+
+    async fn pin(&'static self, request: PinRequest) -> Result<(), PinError> {
+        self.toolstack.pin(&request)
     }
 
     async fn open_console(&'static self, request: ConsoleOpen) -> Result<ConsoleOpened, DomainError> {

@@ -8,6 +8,7 @@ use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::ImageId;
+use crate::vcpu::CpuSet;
 
 /// A word that names a domain: its name, id or uuid, as a person typed it.
 ///
@@ -33,6 +34,8 @@ pub struct DomainConfig {
     pub vcpus: u32,
     /// vCPUs that it may ever have; at least `vcpus`.
     pub max_vcpus: u32,
+    /// The CPUs that its first vCPUs may run on; any, of one that has no set here or an empty one.
+    pub cpus: Vec<CpuSet>,
     /// The kernel.
     pub kernel: ImageId,
     /// What people call the kernel: its path where the domain was created, or its name in the bundle.

@@ -18,8 +18,10 @@ use crate::life::{
     Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
     SysrqRequest, TriggerError, TriggerRequest,
 };
+use crate::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
 use crate::store::StoreOpen;
 use crate::top::{self, TopRequest};
+use crate::vcpu::{PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
 use crate::wire::Key;
 
 /// One call: a path, what is asked, what is answered.
@@ -99,6 +101,16 @@ endpoints! {
     DomainReset(DomainRef) -> Result<Created, ResetError>, "domain/reset";
     /// Presses a button of a domain, or sends it an interrupt.
     DomainTrigger(TriggerRequest) -> Result<(), TriggerError>, "domain/trigger";
+    /// Tells a domain how much memory to have.
+    DomainSetMemory(MemoryWish) -> Result<DomainMemory, ResizeError>, "domain/set-memory";
+    /// Sets the most memory that a domain may have.
+    DomainSetMaxMemory(MemoryWish) -> Result<DomainMemory, ResizeError>, "domain/set-max-memory";
+    /// Tells a domain how many of its vCPUs to have online.
+    DomainSetVcpus(VcpuWish) -> Result<DomainVcpuCount, ResizeError>, "domain/set-vcpus";
+    /// What vCPUs do.
+    VcpuList(VcpuQuery) -> Result<VcpuListing, VcpuListError>, "vcpu/list";
+    /// Sets on which CPUs vCPUs may run.
+    VcpuPin(PinRequest) -> Result<(), PinError>, "vcpu/pin";
     /// Opens a stream to a domain's console.
     ConsoleOpenStream(ConsoleOpen) -> Result<ConsoleOpened, DomainError>, "console/open";
     /// Which of these images are in the cache?

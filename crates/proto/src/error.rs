@@ -77,6 +77,8 @@ pub enum CreateError {
     },
     /// The maximum is below what it starts with.
     MaxBelowStart,
+    /// Of the CPUs that a vCPU may run on, none is there.
+    NoCpu,
     /// The command line is longer than the boot protocol takes.
     CmdlineTooLong {
         /// Its length in bytes.

@@ -19,8 +19,10 @@ pub mod host;
 pub mod image;
 pub mod journal;
 pub mod life;
+pub mod resize;
 pub mod store;
 pub mod top;
+pub mod vcpu;
 pub mod wire;
 
 pub use endpoints::Endpoint;

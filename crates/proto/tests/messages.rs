@@ -4,6 +4,7 @@ use proto::domain::{Action, CreateRequest, DomainConfig, DomainRef};
 use proto::endpoints::{ALL, DomainCreate, DomainDestroy, DomainPause, Endpoint, Hello};
 use proto::host::Greeting;
 use proto::image::ImageId;
+use proto::vcpu::CpuSet;
 use proto::wire::{Fault, Request, RequestId, Response};
 
 /// A hello that any build understands is what tells two unlike builds that they are unlike: neither its key nor its bytes may
@@ -45,6 +46,7 @@ fn a_cut_message_is_an_error_at_every_byte() {
         max_memory_kib: 262_144,
         vcpus: 1,
         max_vcpus: 2,
+        cpus: vec![CpuSet(vec![1]), CpuSet::default()],
         kernel: ImageId([1; 32]),
         kernel_name: "/boot/vmlinuz".into(),
         ramdisk: Some(ImageId([2; 32])),

@@ -56,6 +56,7 @@ impl Guest {
             max_memory_kib: 64 << 10,
             vcpus: 1,
             max_vcpus: 1,
+            cpus: Vec::new(),
             kernel: ImageId([0; 32]),
             kernel_name: "/boot/kernel".into(),
             ramdisk: None,

@@ -8,6 +8,7 @@ mod open;
 mod refusal;
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use builder::{Images, Plan, PlanInput};
 use hypercall::{Aperture, ClaimedMemory, CreateDomain, Door};
@@ -139,6 +140,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
 
     fn plan(&self, config: &DomainConfig, images: &mut Images<'_>) -> Result<Plan, CreateError> {
         let headers = KernelHeaders::parse(&mut images.kernel).map_err(refusal::kernel)?;
+        let cpus: Vec<Vec<u8>> = config.cpus.iter().map(|set| set.0.clone()).collect();
         let input = PlanInput {
             kernel: &headers,
             ramdisk_len: images.ramdisk.as_ref().map(Reader::plain_len),
@@ -147,7 +149,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             max_memory: KiB(config.max_memory_kib),
             vcpus: config.vcpus,
             max_vcpus: config.max_vcpus,
-            cpus: &[],
+            cpus: &cpus,
         };
         Plan::new(&input).map_err(|e| self.impossible(e))
     }

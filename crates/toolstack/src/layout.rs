@@ -115,9 +115,8 @@ pub(crate) fn nodes(facts: &Facts<'_>) -> Vec<Node> {
     tree.add("device", "");
     tree.add("cpu", "");
     for vcpu in 0..config.max_vcpus {
-        let online = if vcpu < config.vcpus { "online" } else { "offline" };
         tree.add(&format!("cpu/{vcpu}"), "");
-        tree.add(&format!("cpu/{vcpu}/availability"), online);
+        tree.add(&format!("cpu/{vcpu}/availability"), availability(vcpu, config));
     }
     tree.access = Access::Owned(domid);
     for own in ["control", "memory", "error", "drivers", "feature", "attr", "guest", "hvmpv", "data"] {
@@ -184,8 +183,8 @@ fn vm_nodes(identity: &Identity<'_>) -> Vec<Node> {
     let mut tree = Tree { root: vm_path(uuid), access: Access::Private, nodes: Vec::new() };
     tree.add("", "");
     tree.add("name", name.as_str());
-    tree.add("memory", &config.memory_kib.div_ceil(1024).to_string());
-    tree.add("maxmem", &config.max_memory_kib.div_ceil(1024).to_string());
+    tree.add("memory", &mib_text(config.memory_kib));
+    tree.add("maxmem", &mib_text(config.max_memory_kib));
     tree.add("vcpus", &config.max_vcpus.to_string());
     tree.add("vcpu_avail", &available(config.vcpus).to_string());
     tree.add("on_poweroff", action_word(config.on_poweroff));
@@ -203,6 +202,33 @@ fn vm_nodes(identity: &Identity<'_>) -> Vec<Node> {
     tree.nodes
 }
 
+/// The nodes that tell a domain how much memory to have.
+pub(crate) fn target_nodes(domid: DomId, uuid: Uuid, config: &DomainConfig) -> Vec<Node> {
+    let mut tree = Tree { root: domain_path(domid), access: Access::Readable(domid), nodes: Vec::new() };
+    tree.add("memory/target", &config.memory_kib.to_string());
+    tree.go_to(vm_path(uuid), Access::Private);
+    tree.add("memory", &mib_text(config.memory_kib));
+    tree.nodes
+}
+
+/// The nodes that tell the most memory that a domain may have. Not `memory/static-max`: that is about how it was booted.
+pub(crate) fn maximum_nodes(_: DomId, uuid: Uuid, config: &DomainConfig) -> Vec<Node> {
+    let mut tree = Tree { root: vm_path(uuid), access: Access::Private, nodes: Vec::new() };
+    tree.add("maxmem", &mib_text(config.max_memory_kib));
+    tree.nodes
+}
+
+/// The nodes that tell a domain which vCPUs to have online.
+pub(crate) fn availability_nodes(domid: DomId, uuid: Uuid, config: &DomainConfig) -> Vec<Node> {
+    let mut tree = Tree { root: vm_path(uuid), access: Access::Private, nodes: Vec::new() };
+    tree.add("vcpu_avail", &available(config.vcpus).to_string());
+    tree.go_to(domain_path(domid), Access::Readable(domid));
+    for vcpu in 0..config.max_vcpus {
+        tree.add(&format!("cpu/{vcpu}/availability"), availability(vcpu, config));
+    }
+    tree.nodes
+}
+
 /// The control domain's own nodes.
 pub(crate) fn control_domain_nodes() -> Vec<Node> {
     let domid = DomId(0);
@@ -216,6 +242,14 @@ pub(crate) fn control_domain_nodes() -> Vec<Node> {
     tree.add("uuid", &Uuid::ZERO.to_string());
     tree.add("name", DOMAIN_0);
     tree.nodes
+}
+
+fn availability(vcpu: u32, config: &DomainConfig) -> &'static str {
+    if vcpu < config.vcpus { "online" } else { "offline" }
+}
+
+fn mib_text(kib: u64) -> String {
+    kib.div_ceil(1024).to_string()
 }
 
 /// xend's mask of vCPUs that are online.
@@ -260,6 +294,11 @@ impl Tree {
     /// A domain's own tree, for it to read.
     fn of(domid: DomId) -> Self {
         Self { root: domain_path(domid), access: Access::Readable(domid), nodes: Vec::new() }
+    }
+
+    /// Goes on at another place.
+    fn go_to(&mut self, root: String, access: Access) {
+        (self.root, self.access) = (root, access);
     }
 
     fn add(&mut self, key: &str, value: &str) {

@@ -8,6 +8,8 @@
 //!   goes away in the middle.
 //! * Looking: [`Toolstack::list`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`],
 //!   [`Toolstack::top`], [`Toolstack::usage`].
+//! * Resizing: [`Toolstack::set_memory`], [`Toolstack::set_max_memory`], [`Toolstack::set_vcpus`].
+//! * vCPUs: [`Toolstack::vcpus`], [`Toolstack::pin`].
 //! * Ending: [`Toolstack::pause`], [`Toolstack::unpause`], [`Toolstack::destroy`].
 //! * Asking: [`Toolstack::ask_to_end`], [`Toolstack::follow`], [`Toolstack::sysrq`]; [`Toolstack::hear_guests`] notices the answers.
 //! * A life as a whole: [`Toolstack::rename`], [`Toolstack::reset`], [`Toolstack::trigger`].
@@ -41,12 +43,14 @@ mod power;
 mod race;
 mod registry;
 mod requests;
+mod resize;
 mod rings;
 mod rules;
 mod services;
 mod state;
 mod toolstack;
 mod top;
+mod vcpus;
 mod waiters;
 
 pub use host::OwnMemory;

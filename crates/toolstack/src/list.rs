@@ -46,12 +46,17 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// Xen refused.
     pub fn list(&self) -> Result<Vec<DomainInfo>, XenError> {
         let infos = self.xen.domain_infos().map_err(told)?;
+        Ok(self.described(&infos))
+    }
+
+    /// What Xen told of domains, in people's words, by name.
+    pub(crate) fn described(&self, infos: &[hypercall::DomainInfo]) -> Vec<DomainInfo> {
         let registry = self.registry.borrow();
         let now_ns = self.platform.now_ns();
         let mut list: Vec<_> =
             infos.iter().filter(|i| !registry.is_gone(i)).map(|i| describe(&registry, i, now_ns)).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name).then(a.domid.cmp(&b.domid)));
-        Ok(list)
+        list
     }
 
     /// The one domain that a word names. One exit.

@@ -90,6 +90,7 @@ pub(crate) mod tests {
             max_memory_kib: 8 << 10,
             vcpus: 1,
             max_vcpus: 1,
+            cpus: Vec::new(),
             kernel: ImageId([1; 32]),
             kernel_name: "k".into(),
             ramdisk: None,

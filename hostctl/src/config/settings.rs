@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use proto::domain::{Action, Uuid};
+use proto::vcpu::CpuSet;
 
+use super::cpus::Cpus;
 use super::syntax::{Assignment, Value, parse_int};
 use super::variables::{Support, nearest, support};
 use crate::output::uuid_text;
@@ -43,6 +45,8 @@ pub struct Settings {
     pub vcpus: u32,
     /// The most vCPUs, if it was given.
     pub maxvcpus: Option<u32>,
+    /// On which CPUs its vCPUs may run, if that was given.
+    pub cpus: Option<Cpus>,
     /// The kernel.
     pub kernel: Option<Source>,
     /// The ramdisk.
@@ -86,7 +90,18 @@ impl Settings {
                 settings.set(name, &value)?;
             }
         }
+        settings.check_together()?;
         Ok(settings)
+    }
+
+    /// What no variable alone can be wrong about.
+    fn check_together(&self) -> Result<(), String> {
+        match &self.cpus {
+            Some(Cpus::Each(lists)) if lists.len() != self.maxvcpus.unwrap_or(self.vcpus) as usize => {
+                Err("vcpus and the item number of cpus are not same".into())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn default_of(name: String) -> Settings {
@@ -97,6 +112,7 @@ impl Settings {
             maxmem: None,
             vcpus: 1,
             maxvcpus: None,
+            cpus: None,
             kernel: None,
             ramdisk: None,
             root: String::new(),
@@ -117,6 +133,7 @@ impl Settings {
             "maxmem" => self.maxmem = Some(number(value)?),
             "vcpus" => self.vcpus = number(value)?,
             "maxvcpus" => self.maxvcpus = Some(number(value)?),
+            "cpus" => self.cpus = Cpus::read(value)?,
             "kernel" => self.kernel = source("kernel", value)?,
             "ramdisk" => self.ramdisk = source("ramdisk", value)?,
             "root" => {
@@ -132,6 +149,12 @@ impl Settings {
             _ => unreachable!("`check` let no other variable pass"),
         }
         Ok(())
+    }
+
+    /// The CPUs of each vCPU that may ever be.
+    pub fn cpu_sets(&self) -> Vec<CpuSet> {
+        let most = self.maxvcpus.unwrap_or(self.vcpus);
+        self.cpus.as_ref().map(|cpus| cpus.sets(most)).unwrap_or_default()
     }
 
     /// The kernel's command line.
@@ -168,6 +191,7 @@ impl Settings {
             None => form.push(number("vcpus", self.vcpus)),
         }
         form.extend(self.uuid.map(|uuid| Sxp::pair("uuid", uuid_text(&uuid))));
+        form.extend(self.cpus.as_ref().map(|cpus| Sxp::pair("cpus", cpus.sxp())));
         form.extend([
             Sxp::pair("oos", 1i64),
             Sxp::pair("image", self.image_sxp()),

@@ -58,9 +58,11 @@ fn what_cannot_be_is_refused_by_name_place_and_reason() {
         ),
         (
             &[],
-            "cpus = '0-3'",
-            "/etc/xen/guest1:1: 'cpus' is not available in this release of nanodom; remove it",
+            "cpu_weight = 512",
+            "/etc/xen/guest1:1: 'cpu_weight' is not available in this release of nanodom; remove it",
         ),
+        (&[], "cpus = '0-'", "cpus = 0-: no list of CPUs, such as 0-3,^1 (/etc/xen/guest1:1: cpus)"),
+        (&[], "vcpus = 3\ncpus = ['0', '1']", "vcpus and the item number of cpus are not same"),
         (
             &[("builder", "hvm")],
             "",
@@ -126,6 +128,17 @@ fn the_dry_run_prints_the_form_that_xm_printed() {
 )
 "
     );
+}
+
+#[test]
+fn cpus_are_printed_as_they_were_written_and_are_for_every_vcpu_that_may_ever_be() {
+    let all = settings(&[("vcpus", "1"), ("maxvcpus", "2")], "cpus = '0-3,^1'").unwrap();
+    assert!(all.sxp().flat().contains("(cpus '0-3,^1')"), "{}", all.sxp().flat());
+    assert_eq!(all.cpu_sets().iter().map(ToString::to_string).collect::<Vec<_>>(), ["0,2-3", "0,2-3"]);
+    let each = settings(&[], "vcpus = 2\ncpus = ['1', 0]").unwrap();
+    assert!(each.sxp().flat().contains("(cpus (1 0))"), "{}", each.sxp().flat());
+    assert_eq!(each.cpu_sets().iter().map(ToString::to_string).collect::<Vec<_>>(), ["1", "0"]);
+    assert_eq!(settings(&[], "").unwrap().cpu_sets(), []);
 }
 
 #[test]

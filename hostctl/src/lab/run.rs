@@ -147,7 +147,7 @@ fn verdict(ended: Ended, out: &mut Output) -> io::Result<u8> {
 /// Says what went wrong, and gives the exit code for it.
 fn report(failure: Failure, dir: &LabDir, out: &mut Output) -> u8 {
     match failure {
-        Failure::Plain(text) | Failure::WithUsage(text) => {
+        Failure::Plain(text) | Failure::WithUsage(text) | Failure::Hinted { text, .. } => {
             // The machine's own end is the better explanation.
             if dir.is_running() { out.fail(exit::FAILED, &text) } else { machine_failed(&text, dir, out) }
         }

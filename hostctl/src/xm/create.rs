@@ -165,6 +165,9 @@ fn values() -> String {
         "memory" => "Memory in MiB.",
         "maxmem" => "The most memory that it may ever have, in MiB.",
         "vcpus" => "Virtual processors online at start.",
+        "cpus" => {
+            "The processors that its virtual ones may run on: a list such as 0-3,^1 for all, or a list of such lists."
+        }
         "maxvcpus" => "The most virtual processors that it may ever have.",
         "kernel" => "Path of the kernel, or bundle:NAME.",
         "ramdisk" => "Path of the ramdisk, or bundle:NAME.",

@@ -9,6 +9,15 @@ use crate::client::CallError;
 /// What to do about a name that no domain has, for programs: xm's own text for people is fixed.
 pub const NAMES_HINT: &str = "'xm list' shows the domains";
 
+/// What xm said of a word that is no number where one belongs.
+pub const INVALID_ARGUMENT: &str = "Invalid argument.";
+
+/// The two words of a command that takes two.
+pub fn two_words(args: &[String]) -> [&str; 2] {
+    let mut words = args.iter().map(String::as_str).filter(|word| *word != "--");
+    [(); 2].map(|()| words.next().unwrap_or_default())
+}
+
 /// Why an xm command did not do what it was asked.
 #[derive(Debug)]
 pub enum Failure {
@@ -16,6 +25,13 @@ pub enum Failure {
     Plain(String),
     /// `Error: TEXT` on stderr, then the command's usage on stdout; exit 1.
     WithUsage(String),
+    /// As [`Failure::WithUsage`], with what to do about it, for programs: xm's own text for people is fixed.
+    Hinted {
+        /// What went wrong.
+        text: String,
+        /// What to do about it.
+        hint: String,
+    },
     /// There is no domain of this name; exit 3.
     NoDomain(String),
     /// `Error: TEXT` on stderr and this exit code.
@@ -47,6 +63,13 @@ impl Failure {
                 Failure::Plain("the stream's channel is in use at the control domain; try again".into())
             }
         }
+    }
+
+    /// Somebody else made the domain, so it cannot be told to change.
+    pub fn foreign(name: &str) -> Failure {
+        Failure::WithUsage(format!(
+            "domain '{name}' was not made by this control domain, which cannot tell it anything; use what made it"
+        ))
     }
 
     /// Xen refused what the whole command stands on.

@@ -12,10 +12,13 @@ pub mod info;
 pub mod life;
 pub mod lifecycle;
 pub mod list;
+pub mod memory;
 pub mod names;
+pub mod pin;
 pub mod shutdown;
 pub mod table;
 pub mod uptime;
+pub mod vcpu;
 
 use crate::client::Client;
 use crate::connect::Options;
@@ -125,6 +128,13 @@ fn report(failure: Failure, command: &Command, out: &mut Output) -> std::io::Res
         Failure::Plain(text) => out.fail(exit::FAILED, &text),
         Failure::WithUsage(text) => {
             out.fail_with(exit::FAILED, &text, Some(&usage_hint(command)));
+            if !out.is_json {
+                out.text(&help::usage(command))?;
+            }
+            exit::FAILED
+        }
+        Failure::Hinted { text, hint } => {
+            out.fail_with(exit::FAILED, &text, Some(&hint));
             if !out.is_json {
                 out.text(&help::usage(command))?;
             }

@@ -4,7 +4,9 @@
 //! its row from `None` to the function.
 
 use crate::xm::failure::Failure;
-use crate::xm::{Context, console, create, dmesg, info, life, lifecycle, list, names, shutdown, uptime};
+use crate::xm::{
+    Context, console, create, dmesg, info, life, lifecycle, list, memory, names, pin, shutdown, uptime, vcpu,
+};
 
 /// How many words a command takes after its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +105,20 @@ pub static COMMANDS: &[Command] = &[
         words: Words::Any,
         run: Some(list::run),
     },
-    absent("mem-max", "<Domain> <Mem>", "Set the most memory that a domain may have."),
-    absent("mem-set", "<Domain> <Mem>", "Set the memory that a domain has now."),
+    simple(
+        "mem-max",
+        "<Domain> <Mem>",
+        "Set the most memory that a domain may have, in MiB.",
+        Words::Exactly(2),
+        memory::max,
+    ),
+    simple(
+        "mem-set",
+        "<Domain> <Mem>",
+        "Set the memory that a domain is to have, in MiB. Its balloon driver obeys, some time later; 'xm list' shows what it has.",
+        Words::Exactly(2),
+        memory::set,
+    ),
     absent("migrate", "<Domain> <Host>", "Move a domain to another machine."),
     simple("pause", "<Domain>", "Stop a domain's processors.", Words::Exactly(1), lifecycle::pause),
     Command {
@@ -187,13 +201,29 @@ pub static COMMANDS: &[Command] = &[
         "Take a USB device from a domain.",
     ),
     simple("domstate", "<domain> ", "Print a domain's state.", Words::Exactly(1), life::domstate),
-    absent("vcpu-list", "[Domain, ...]", "List domains' virtual processors."),
-    absent(
-        "vcpu-pin",
-        "<Domain> <VCPU|all> <CPUs|all>",
-        "Set the processors that a virtual processor may run on.",
+    Command {
+        name: "vcpu-list",
+        synopsis: "[Domain, ...]",
+        about: "List domains' virtual processors: of all, or of those named.",
+        options: &[JSON],
+        words: Words::Any,
+        run: Some(vcpu::list),
+    },
+    Command {
+        name: "vcpu-pin",
+        synopsis: "<Domain> <VCPU|all> <CPUs|all>",
+        about: "Set the processors that a virtual processor may run on: a list such as 0-3,^1.",
+        options: pin::OPTIONS,
+        words: Words::Any,
+        run: Some(pin::run),
+    },
+    simple(
+        "vcpu-set",
+        "<Domain> <vCPUs>",
+        "Set how many virtual processors a domain has online. Its kernel obeys; one that comes back may have to be brought up in it.",
+        Words::Exactly(2),
+        vcpu::set,
     ),
-    absent("vcpu-set", "<Domain> <vCPUs>", "Set how many virtual processors a domain has."),
     absent("debug-keys", "<Keys>", "Send debug keys to the hypervisor."),
     Command {
         name: "dmesg",

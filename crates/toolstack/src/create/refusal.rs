@@ -70,6 +70,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub(super) fn refused(&self, plan: &Plan, error: XenError) -> CreateError {
         match error.errno {
             Errno::ENOMEM => self.too_much(plan.host_memory().kib()),
+            // The vCPUs are there, so it is the CPUs.
+            Errno::EINVAL if error.op == "XEN_DOMCTL_setvcpuaffinity" => CreateError::NoCpu,
             _ => create_error(error),
         }
     }

@@ -243,6 +243,7 @@ pub(crate) fn config(name: &str, kernel: ImageId) -> DomainConfig {
         max_memory_kib: 8 << 10,
         vcpus: 1,
         max_vcpus: 1,
+        cpus: Vec::new(),
         kernel,
         kernel_name: "/boot/kernel".into(),
         ramdisk: None,
