@@ -1,8 +1,8 @@
-//! The memory that a lab's machine shares with its host: images travel through it.
+//! The memory that a lab's machine shares with its host: images travel in through it, and dumps out.
 
 use hypercall::Xen;
 use hypercall::calls::physdev::{self, PciAddress};
-use uploads::SHARED_LEN;
+use uploads::DOWNLOAD_LEN;
 
 use crate::device_memory::DeviceMemory;
 use crate::machine::Machine;
@@ -19,7 +19,7 @@ pub fn find(xen: &Xen<Machine>) -> Option<DeviceMemory> {
         log::debug!("shared memory: {error}");
     }
     let range = slot.memory()?;
-    if range.end - range.start < SHARED_LEN as u64 || range.end > DIRECT_MAP_END {
+    if range.end - range.start < DOWNLOAD_LEN as u64 || range.end > DIRECT_MAP_END {
         log::warn!("shared memory at {range:#x?} cannot be used");
         return None;
     }

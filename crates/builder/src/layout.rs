@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use xen_abi::memory::{E820_ACPI, E820_RAM, E820_RESERVED, E820Entry};
-use xen_abi::{Bytes, Gfn, PAGE_SIZE};
+use xen_abi::{Bytes, Gfn, KiB, PAGE_SIZE, Pages};
 
 pub(crate) const PAGE: u64 = PAGE_SIZE as u64;
 
@@ -56,6 +56,15 @@ impl Memory {
             .map(|(range, kind)| E820Entry::new(range.start, range.end - range.start, kind))
             .collect()
     }
+}
+
+/// Where a guest of at most `max_memory` has memory, as far as it was built with it or given it later: stretches of frames,
+/// ascending. Not everywhere there, where it started with less or gave some back; special pages are among them.
+#[must_use]
+pub fn frames_within(max_memory: KiB) -> [Range<Gfn>; 3] {
+    let memory = Memory::new(Pages(max_memory.0 / 4).bytes());
+    [0..memory.low_end, SPECIAL, HIGH..memory.high_end]
+        .map(|range| Gfn(range.start / PAGE)..Gfn(range.end / PAGE))
 }
 
 /// Memory below the hole that is still free, in whole pages.

@@ -11,6 +11,7 @@ use link::line::Stream;
 use link::{Channel, StreamError};
 use proto::console::{ConsoleOpen, ConsoleOpened};
 use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use proto::dump::{CoreId, DumpError, DumpOpen, DumpOpened, DumpWay, WaitingCore};
 use proto::endpoints::{self, *};
 use proto::error::{CreateError, DomainError, ImageError, XenError};
 use proto::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
@@ -25,7 +26,8 @@ use proto::store::StoreOpen;
 use proto::top::{HostTop, TopRequest};
 use proto::vcpu::{PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
 use proto::wire::{Fault, Key, StreamChannel};
-use uploads::{Begun, PATIENCE_NS};
+use stream::dump::Packing;
+use uploads::{Begun, Outlet, PATIENCE_NS};
 
 use crate::control::Control;
 use crate::host::Host;
@@ -72,6 +74,9 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             DomainSetVcpus => set_vcpus,
             VcpuList => vcpus,
             VcpuPin => pin,
+            DumpOpenStream => open_dump,
+            CoreWait => next_core,
+            CoreKept => core_kept,
             ConsoleOpenStream => open_console,
             ImagesPresent => images_present,
             ImagesBundled => images_bundled,
@@ -216,6 +221,39 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         let stream = self.open_stream(request.channel)?;
         self.run(streams::console::attach(consoles, reader, stream, request.follow));
         Ok(ConsoleOpened { domid: info.domid.0, lost: if request.replay { info.lost } else { 0 } })
+    }
+
+    /// Looks at the turn of the shared memory before the domain: who waits for it asks again and again, and would pause the
+    /// domain each time.
+    async fn open_dump(&'static self, request: DumpOpen) -> Result<DumpOpened, DumpError> {
+        let shared = if request.reads_shared_memory { self.host().shared_memory() } else { None };
+        let memory = match shared {
+            Some(memory) => Some((self.downloads.turn().map_err(|_| DumpError::Later)?, memory)),
+            None => None,
+        };
+        let packing = if memory.is_some() { Packing::Plain } else { Packing::Lz4 };
+        let dump = self.toolstack.dump(&request.domain, request.pause, packing)?;
+        let stream = self.open_stream(request.channel).map_err(|error| match error {
+            DomainError::TooManyStreams { limit } => DumpError::TooManyStreams { limit },
+            _ => DumpError::ChannelInUse,
+        })?;
+        let outlet = Outlet::new(stream, memory);
+        let opened = DumpOpened {
+            domid: dump.domid(),
+            name: dump.name().into(),
+            pages: dump.pages(),
+            way: if outlet.is_shared() { DumpWay::SharedMemory } else { DumpWay::Line },
+        };
+        self.run(streams::dump::send(self, dump, outlet, request.pause));
+        Ok(opened)
+    }
+
+    async fn next_core(&'static self, but: Vec<CoreId>) -> WaitingCore {
+        self.toolstack.next_core(&but).await
+    }
+
+    async fn core_kept(&'static self, id: CoreId) -> Result<(), DomainError> {
+        self.toolstack.core_kept(id).await
     }
 
     async fn open_log(&'static self, request: LogOpen) -> Result<(), DomainError> {

@@ -13,7 +13,7 @@ use link::line::Line;
 use link::{BootId, Config, Event, Link, Micros};
 use ring::EventChannel;
 use toolstack::{About, Toolstack};
-use uploads::Uploads;
+use uploads::{Downloads, Uploads};
 use xen_abi::VcpuId;
 use xen_abi::xen::VIRQ_DOM_EXC;
 use xenstore::{SharedStore, Store};
@@ -50,6 +50,8 @@ pub struct Control<M: Door + Aperture + 'static, H: Host> {
     pub(crate) builds: FairSemaphore<NoopRawMutex, MOST_CALLS>,
     /// Images on their way in.
     pub(crate) uploads: Uploads,
+    /// The turn at the way out through shared memory.
+    pub(crate) downloads: Downloads,
     /// Calls that run or were answered lately.
     pub(crate) calls: Calls<H>,
     /// Names this boot.
@@ -78,6 +80,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             line: Rc::new(Line::new(link)),
             builds: FairSemaphore::new(BUILDS),
             uploads: Uploads::default(),
+            downloads: Downloads::default(),
             calls: Calls::new(),
             boot_id,
             booted_ns,

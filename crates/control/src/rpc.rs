@@ -7,8 +7,8 @@ use core::cell::RefCell;
 use hypercall::{Aperture, Door};
 use link::DownReason;
 use link::rpc::{Begin, Bounds, Finish, ReplyCache};
-use proto::endpoints::{DomainFollow, DomainWait, Endpoint, HostJournalWait};
-use proto::wire::{Fault, Request, RequestId, Response};
+use proto::endpoints::{CoreWait, DomainFollow, DomainWait, Endpoint, HostJournalWait};
+use proto::wire::{Fault, Key, Request, RequestId, Response};
 
 use crate::control::Control;
 use crate::host::Host;
@@ -22,6 +22,9 @@ const BOUNDS: Bounds = Bounds { running: MOST_CALLS, arguments: 512 << 10, ids: 
 /// Calls among them that may wait for a domain's end, for what comes before it, or for news of the journal. An asker that gives up
 /// cannot say so, and some domains never end.
 const WAITING: usize = 32;
+
+/// The calls that wait.
+const WAITS: [Key; 4] = [DomainWait::KEY, DomainFollow::KEY, HostJournalWait::KEY, CoreWait::KEY];
 
 /// Calls that run or were answered lately.
 pub(crate) struct Calls<H: Host> {
@@ -93,7 +96,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         };
         match fault {
             Some(fault) => self.send(encode(id, Err(fault))),
-            None if [DomainWait::KEY, DomainFollow::KEY, HostJournalWait::KEY].contains(&request.key) => {
+            None if WAITS.contains(&request.key) => {
                 let task = self.host().spawn(self.carry_out(request));
                 if let Some(oldest) = self.calls.waits(id, task) {
                     self.calls.answered(oldest, encode(oldest, Err(Fault::Busy { limit: WAITING as u16 })));

@@ -65,6 +65,10 @@ pub enum Action {
     Preserve,
     /// It is left under another name and built anew under its own.
     RenameRestart,
+    /// It is left until a host has a dump of its memory, then destroyed.
+    CoredumpDestroy,
+    /// It is left under another name until a host has a dump of its memory, and built anew under its own at once.
+    CoredumpRestart,
 }
 
 /// Asks for a domain.

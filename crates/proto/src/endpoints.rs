@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::console::{ConsoleOpen, ConsoleOpened};
 use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use crate::dump::{CoreId, DumpError, DumpOpen, DumpOpened, WaitingCore};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
 use crate::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
@@ -111,6 +112,12 @@ endpoints! {
     VcpuList(VcpuQuery) -> Result<VcpuListing, VcpuListError>, "vcpu/list";
     /// Sets on which CPUs vCPUs may run.
     VcpuPin(PinRequest) -> Result<(), PinError>, "vcpu/pin";
+    /// Opens a stream on which a dump of a domain's memory comes.
+    DumpOpenStream(DumpOpen) -> Result<DumpOpened, DumpError>, "dump/open";
+    /// Answers when a domain has crashed whose rule is to keep a dump, and that is none of these; which waits for it.
+    CoreWait(Vec<CoreId>) -> WaitingCore, "core/wait";
+    /// A host has the dump of this domain: its rule goes on, and it is destroyed.
+    CoreKept(CoreId) -> Result<(), DomainError>, "core/kept";
     /// Opens a stream to a domain's console.
     ConsoleOpenStream(ConsoleOpen) -> Result<ConsoleOpened, DomainError>, "console/open";
     /// Which of these images are in the cache?

@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod console;
 pub mod domain;
+pub mod dump;
 pub mod endpoints;
 pub mod error;
 pub mod host;

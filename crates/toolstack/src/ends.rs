@@ -14,7 +14,7 @@ use crate::list::Target;
 use crate::name::DomainName;
 use crate::platform::Platform;
 use crate::registry::{Serial, Stage};
-use crate::rules::{Restarts, Verdict, verdict};
+use crate::rules::{Restarts, Verdict, restarts_by, verdict};
 use crate::state;
 use crate::toolstack::{Mapping, Toolstack};
 
@@ -92,7 +92,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 
     fn is_quick(&self, serial: Serial) -> bool {
-        !matches!(self.verdict(serial), Some((Verdict::Follow(Action::Restart | Action::RenameRestart), _)))
+        !matches!(self.verdict(serial), Some((Verdict::Follow(action), _)) if restarts_by(action))
     }
 
     /// What is to be done with a domain that ended, and how it ended. None: somebody was quicker, it is gone or going.
@@ -118,7 +118,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 (Action::Destroy, Some(elapsed_ns))
             }
         };
-        let restarts = matches!(action, Action::Restart | Action::RenameRestart);
+        let restarts = restarts_by(action);
         let _followed = restarts.then(|| self.follow_up(serial));
         self.note(Who::Rule, Event::Rule { name: name.clone(), reason, action, too_fast_ns });
         let began_ns = self.platform.now_ns();
@@ -127,7 +127,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 self.preserve(serial);
                 return;
             }
-            Action::Destroy | Action::Restart => {
+            Action::CoredumpDestroy => {
+                self.preserve(serial);
+                self.await_core(serial);
+                return;
+            }
+            Action::CoredumpRestart if !self.has_core_of(name) => {
+                self.rename_for_restart(serial).inspect(|()| self.await_core(serial))
+            }
+            Action::Destroy | Action::Restart | Action::CoredumpRestart => {
                 let domid = self.registry.borrow().by_serial(serial).map_or(0, |record| record.domid.0);
                 let result = self.destroy_ours(serial).await;
                 let why = result.as_ref().err().cloned();

@@ -263,6 +263,8 @@ fn action_word(action: Action) -> &'static str {
         Action::Restart => "restart",
         Action::Preserve => "preserve",
         Action::RenameRestart => "rename-restart",
+        Action::CoredumpDestroy => "coredump-destroy",
+        Action::CoredumpRestart => "coredump-restart",
     }
 }
 

@@ -15,6 +15,7 @@
 //! * A life as a whole: [`Toolstack::rename`], [`Toolstack::reset`], [`Toolstack::trigger`].
 //! * Ends that nobody asked for: [`Toolstack::on_virq_dom_exc`] notices, [`Toolstack::obey_rules`] follows the domains'
 //!   rules, [`Toolstack::wait`] tells.
+//! * Dumping: [`Toolstack::dump`]; crashed domains that wait for a host to keep a dump, [`Toolstack::next_core`].
 //! * Images: [`Toolstack::add_bundle`], [`Toolstack::begin_image`], and [`images`].
 //!
 //! * What was done and why: [`Toolstack::journal`], which commands enter through [`Toolstack::on_command`].
@@ -27,7 +28,9 @@
 extern crate alloc;
 
 pub mod bundle;
+mod cores;
 mod create;
+mod dump;
 mod ends;
 mod errors;
 mod host;
@@ -53,6 +56,7 @@ mod top;
 mod vcpus;
 mod waiters;
 
+pub use dump::{Dump, MOST_DUMPS};
 pub use host::OwnMemory;
 pub use images::ImageUpload;
 pub use platform::{Channel, DomainChannels, NoRoom, Platform};

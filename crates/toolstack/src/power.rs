@@ -30,6 +30,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             _ if info.dying => Err(DomainError::NotStarted),
             Some(ShutdownReason::Crash) => Ok(()),
             Some(_) => Err(DomainError::NotStarted),
+            None if self.dumps.defer(target, false) => {
+                self.note_pause(target, true);
+                Ok(())
+            }
             // Xen counts pauses; people do not.
             None if info.paused => {
                 self.note_pause(target, true);
@@ -56,7 +60,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             return Err(DomainError::NotStarted);
         }
         self.note_pause(target, false);
-        if info.paused {
+        if info.paused && !self.dumps.defer(target, true) {
             self.xen.unpause_domain(target.domid()).map_err(domain_error)?;
             log::info!("d{}: unpaused", target.domid());
         }

@@ -9,6 +9,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proto::domain::{DomainConfig, Ended, ShutdownReason};
+use proto::dump::CoreId;
 use proto::image::ImageId;
 use proto::life::Life;
 use xen_abi::{DomId, Pages};
@@ -33,6 +34,11 @@ impl Serial {
     /// Which life a message means. It may be one that never was.
     pub(crate) fn of(life: Life) -> Self {
         Self(life.0)
+    }
+
+    /// The same life as hosts name it.
+    pub(crate) fn core(self) -> CoreId {
+        CoreId(self.0)
     }
 }
 

@@ -60,8 +60,9 @@ pub(crate) fn may_restart(config: &DomainConfig) -> bool {
     [config.on_poweroff, config.on_reboot, config.on_crash].into_iter().any(restarts_by)
 }
 
-fn restarts_by(action: Action) -> bool {
-    matches!(action, Action::Restart | Action::RenameRestart)
+/// Whether this builds the domain anew.
+pub(crate) fn restarts_by(action: Action) -> bool {
+    matches!(action, Action::Restart | Action::RenameRestart | Action::CoredumpRestart)
 }
 
 fn action(config: &DomainConfig, reason: ShutdownReason) -> Action {

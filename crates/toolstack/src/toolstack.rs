@@ -11,6 +11,8 @@ use proto::journal::{Event, Who};
 use xen_abi::DomId;
 use xenstore::{Events, SharedStore};
 
+use crate::cores::Cores;
+use crate::dump::Holds;
 use crate::images::ImageCache;
 use crate::journal::Journal;
 use crate::layout;
@@ -59,6 +61,10 @@ pub struct Toolstack<'x, M: Door + Aperture, P> {
     pub(crate) hearing: Events<'x>,
     /// Domains that ended by themselves and whose rule waits to be followed.
     pub(crate) to_follow: RefCell<VecDeque<Serial>>,
+    /// Domains that are dumped.
+    pub(crate) dumps: Holds,
+    /// Crashed domains of which a host is to keep a dump.
+    pub(crate) cores: Cores,
 }
 
 impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
@@ -88,6 +94,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             ends: Waiters::default(),
             hearing: Events::new(store),
             to_follow: RefCell::default(),
+            dumps: Holds::default(),
+            cores: Cores::default(),
         };
         let (version, abi) = (this.about.release.clone(), xen.abi());
         this.note(

@@ -1,4 +1,6 @@
-//! Images on their way in: over the line, or through a lab's shared memory.
+//! What travels between host and control domain beside calls: over the line, or through a lab's shared memory.
+//!
+//! Images on their way in are [`Uploads`]; bytes on their way out, of whatever kind, go through an [`Outlet`].
 //!
 //! An upload is announced, then its bytes come, then somebody asks what became of it: three calls, and a task
 //! between the first and the last. [`Uploads::begin`] claims the memory and gives the task's work, a [`Transfer`];
@@ -11,6 +13,7 @@
 
 extern crate alloc;
 
+mod download;
 mod outcome;
 mod transfer;
 
@@ -26,6 +29,7 @@ use proto::image::{ImageId, ImageOffer, SharedMemoryUse};
 use ring::Shared;
 use toolstack::{Mapping, Platform, Toolstack};
 
+pub use download::{DOWNLOAD_LEN, Downloads, Gone, Outlet, RingTurn, Taken};
 use outcome::Outcome;
 pub use transfer::{SHARED_LEN, Transfer};
 use transfer::{SharedTurn, empty_ring};

@@ -17,7 +17,7 @@ use toolstack::ImageUpload;
 use crate::outcome::{Duty, Outcome};
 
 /// The shared memory's left ring, as agreed with hostctl: 1 MiB behind libxenvchan's page.
-const LEFT_ORDER: u32 = 20;
+pub(crate) const LEFT_ORDER: u32 = 20;
 const LEFT_DATA: usize = 4096;
 /// Its indices (public/io/libxenvchan.h, `struct vchan_interface`).
 const LEFT_CONS: usize = 0;
@@ -176,7 +176,7 @@ async fn receive_shared<M: Door + Aperture>(
 }
 
 /// What `work` gives, unless `patience` is at its end before.
-async fn in_time<T>(
+pub(crate) async fn in_time<T>(
     work: impl Future<Output = T>,
     mut patience: Pin<&mut impl Future<Output = ()>>,
 ) -> Option<T> {
