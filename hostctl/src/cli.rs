@@ -14,6 +14,7 @@ use crate::bundle::Bundle;
 use crate::client::CallError;
 use crate::connect::{Line, Options};
 use crate::console_log::ConsoleLog;
+use crate::coredump::keep::KeepCore;
 use crate::lab::dir::LabName;
 use crate::lab::up::MachineFailed;
 use crate::lab::{down::Down, keeper, log::Log, run::Run, status, up::Up};
@@ -106,6 +107,8 @@ enum Command {
         #[arg(long, env = "HOSTCTL_BROKER_IDLE", default_value = "60", value_parser = seconds)]
         idle: Duration,
     },
+    #[command(hide = true)]
+    KeepCore(KeepCore),
     /// Be the parent of a lab's QEMU; started by `lab up` and `lab run`.
     #[command(hide = true)]
     LabKeeper {
@@ -203,6 +206,7 @@ fn dispatch(command: Command, options: &Options, out: &mut Output) -> Result<u8>
                 .with_context(|| format!("cannot write manual pages to {}", dir.display()))?;
         }
         Command::Broker { line, idle } => server::run(&Line::parse(&line)?, idle)?,
+        Command::KeepCore(keep) => keep.run(options)?,
         Command::LabKeeper { name, parent } => keeper::run(&name, parent)?,
     }
     Ok(exit::OK)

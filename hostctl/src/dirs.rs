@@ -22,6 +22,15 @@ pub fn cache() -> PathBuf {
         .unwrap_or_else(|| runtime().join("cache"))
 }
 
+/// The directory of what cannot be made again: `$XDG_STATE_HOME/nanodom`, else `~/.local/state/nanodom`.
+pub fn state() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    set("XDG_STATE_HOME")
+        .map(|dir| dir.join("nanodom"))
+        .or_else(|| set("HOME").map(|dir| dir.join(".local/state/nanodom")))
+        .unwrap_or_else(|| runtime().join("state"))
+}
+
 /// Makes a directory that only this user may enter, with its parents.
 ///
 /// # Errors

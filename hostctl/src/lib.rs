@@ -15,6 +15,7 @@ pub mod complete;
 pub mod config;
 pub mod connect;
 pub mod console_log;
+pub mod coredump;
 pub mod cpu_list;
 pub mod dirs;
 pub mod exit;

@@ -1,7 +1,7 @@
-//! The lab's shared memory, as the writing end of a vchan ring.
+//! The lab's shared memory, as the client's end of two vchan rings: images go in by the left one, dumps come out by the right one.
 //!
 //! The file is the backing of an `ivshmem-plain` device: page 0 is libxenvchan's `struct vchan_interface`, the left ring
-//! (1 MiB, order 20) follows at 4096. The host is the client, so the left ring is ours to write. An upload takes up the ring as it
+//! (1 MiB, order 20) follows at 4096, behind it the right one (512 KiB). The host is the client, so the left ring is ours to write. An upload takes up the ring as it
 //! finds it; the control domain empties it before it asks for one, so that a broken upload leaves nothing behind.
 
 use std::ffi::c_void;
@@ -20,8 +20,10 @@ pub const ORDER: u32 = 20;
 /// Where the ring's bytes are.
 const DATA: usize = 4096;
 
-/// The left ring.
+/// The left ring: ours to write.
 pub const RING: Layout = layout::vchan::left(ORDER, DATA);
+/// The right ring, behind it: ours to read. Its size is 1 << 19.
+pub const DOWNLOADS: Layout = layout::vchan::right(19, DATA + (1 << ORDER));
 
 /// A mapped file.
 #[derive(Debug)]
@@ -40,8 +42,8 @@ impl SharedMemory {
     pub fn open(path: &Path) -> io::Result<SharedMemory> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let len = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
-        if len < DATA + RING.size() {
-            return Err(io::Error::other(format!("{} is too short for a ring", path.display())));
+        if len < DATA + RING.size() + DOWNLOADS.size() {
+            return Err(io::Error::other(format!("{} is too short for its rings", path.display())));
         }
         // SAFETY: a fresh mapping at an address of the kernel's choice overlaps nothing of ours. The file stays as long as
         // it is: the keeper made it, and QEMU never shortens it.

@@ -1,8 +1,11 @@
-//! Does what its console says: `echo TEXT`, `reboot`, `crash`, `poweroff`, a command a line.
+//! Does what its console says: `echo TEXT`, `write TEXT`, `reboot`, `crash`, `poweroff`, a command a line.
 #![no_std]
 #![no_main]
 
 use pvh::{Console, xen};
+
+/// Where `write` puts its text: far above this guest, in the memory of the smallest that the tests make.
+const PLACE: *mut u8 = 0x30_0000 as *mut u8;
 
 #[unsafe(no_mangle)]
 extern "C" fn guest_main() -> ! {
@@ -15,10 +18,25 @@ extern "C" fn guest_main() -> ! {
             b"crash" => xen::shutdown(xen::CRASH),
             b"poweroff" => xen::shutdown(xen::POWEROFF),
             said => {
-                let text = said.strip_prefix(b"echo ").unwrap_or(b"what?");
-                console.write(text);
+                let answer = match (said.strip_prefix(b"echo "), said.strip_prefix(b"write ")) {
+                    (Some(text), _) => text,
+                    (None, Some(text)) => {
+                        write(text);
+                        b"written"
+                    }
+                    (None, None) => b"what?",
+                };
+                console.write(answer);
                 console.write(b"\n");
             }
         }
+    }
+}
+
+/// Puts text into memory, with a zero behind it.
+fn write(text: &[u8]) {
+    for (n, byte) in text.iter().chain(&[0]).enumerate() {
+        // SAFETY: nothing of this guest is there, and memory is mapped one to one.
+        unsafe { PLACE.add(n).write_volatile(*byte) };
     }
 }

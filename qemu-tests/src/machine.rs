@@ -142,7 +142,13 @@ impl Machine {
         let mut command = Command::new(&self.hostctl);
         command.args(words);
         command.env("XDG_RUNTIME_DIR", &self.runtime).env("HOSTCTL_CONNECT", format!("lab:{}", self.name));
+        command.env("HOSTCTL_DUMP_DIR", self.dumps());
         command
+    }
+
+    /// Where dumps go that nobody named a file for.
+    pub fn dumps(&self) -> PathBuf {
+        self.runtime.join("dumps")
     }
 
     /// Runs `hostctl xm` with these words to its end, whatever that is.

@@ -112,4 +112,6 @@ pub struct WaitingCore {
     pub domid: u16,
     /// The name that it had when it crashed.
     pub name: String,
+    /// The name that it has now: what [`DumpOpen`] takes.
+    pub present_name: String,
 }

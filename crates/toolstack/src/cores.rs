@@ -51,6 +51,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             id: record.serial.core(),
             domid: record.domid.0,
             name: record.config.name.clone(),
+            present_name: record.name.as_str().into(),
         })
     }
 

@@ -6,6 +6,7 @@
 //! * A slow client holds up only itself, and takes up only so much: its streams get no credit while its bytes wait; its socket is not
 //!   read while they do, while many of its calls are under way, or while a stream of its own takes nothing more.
 
+mod cores;
 mod streams;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +17,7 @@ use proto::endpoints::Hello;
 use proto::host::Greeting;
 use proto::wire::{Fault, Request, RequestId, Response};
 
+use self::cores::Cores;
 use self::streams::Stream;
 use super::client::{Client, State};
 use super::ipc::{FromBroker, Lost, ToBroker, Welcome};
@@ -39,11 +41,14 @@ pub struct Hub {
     shared_memory: Option<String>,
     greeting: Option<Greeting>,
     hello: RequestId,
+    /// The latest id of a call of ours.
+    last_id: RequestId,
     clients: BTreeMap<ClientId, Client>,
     next_client: u64,
     calls: HashMap<RequestId, Call>,
     streams: BTreeMap<u16, Stream>,
     next_channel: u16,
+    cores: Cores,
     log: Vec<u8>,
     is_outdated: bool,
 }
@@ -56,11 +61,13 @@ impl Hub {
             shared_memory,
             greeting: None,
             hello: RequestId(random),
+            last_id: RequestId(random),
             clients: BTreeMap::new(),
             next_client: 0,
             calls: HashMap::new(),
             streams: BTreeMap::new(),
             next_channel: 0,
+            cores: Cores::default(),
             log: Vec::new(),
             is_outdated: false,
         }
@@ -182,7 +189,9 @@ impl Hub {
             }
         }
         self.give_credit();
-        self.link.set_waiting(!self.calls.is_empty(), now);
+        // A crash that may never come is nothing to watch the line for.
+        let waits = self.calls.keys().any(|&id| !self.is_about_cores(id));
+        self.link.set_waiting(waits, now);
     }
 
     fn on_link(&mut self, event: Event) {
@@ -191,6 +200,7 @@ impl Hub {
                 self.note(&format!("up: control domain's start {:016x}", peer.get()));
                 if resumed && self.greeting.is_some() {
                     self.welcome_all();
+                    self.ask_for_cores();
                 } else {
                     self.say_hello();
                 }
@@ -231,6 +241,7 @@ impl Hub {
             DownReason::PeerRestarted { .. } => {
                 self.forget_session();
                 self.greeting = None;
+                self.forget_cores();
                 self.fail_all(&Lost::Restarted);
             }
             DownReason::PeerReset | DownReason::Protocol(_) => self.forget_session(),
@@ -258,12 +269,18 @@ impl Hub {
     /// Asks the control domain who it is: clients are welcomed when it has said so.
     fn say_hello(&mut self) {
         // A fresh id for each start, or the control domain would answer from its reply cache.
-        self.hello =
-            RequestId(self.hello.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407));
+        self.hello = self.fresh_id();
         let body = postcard::to_allocvec(&()).expect("the unit is encodable");
         let request = Request { id: self.hello, key: Hello::KEY, body };
         self.calls.insert(self.hello, Call { client: None, request, sent: false });
         self.send_calls();
+    }
+
+    /// An id that no call of ours had.
+    fn fresh_id(&mut self) -> RequestId {
+        self.last_id =
+            RequestId(self.last_id.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407));
+        self.last_id
     }
 
     fn send_calls(&mut self) {
@@ -291,6 +308,9 @@ impl Hub {
         if response.id == self.hello {
             return self.on_hello(response);
         }
+        if self.is_about_cores(response.id) {
+            return self.on_core(&response);
+        }
         self.tell(call.client, &FromBroker::Answer(response));
         self.drop_orphans();
     }
@@ -303,6 +323,7 @@ impl Hub {
                 self.greeting = Some(greeting);
                 self.send_calls();
                 self.welcome_all();
+                self.ask_for_cores();
             }
             Ok(Err(_)) | Err(Fault::UnknownKey | Fault::Malformed) => self.fail_all(&Lost::Incomprehensible),
             Err(Fault::Busy { .. } | Fault::Full { .. } | Fault::Forgotten) => self.say_hello(),

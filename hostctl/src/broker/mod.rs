@@ -6,6 +6,7 @@
 mod client;
 pub mod hub;
 pub mod ipc;
+mod keeping;
 pub mod place;
 pub mod server;
 pub mod start;

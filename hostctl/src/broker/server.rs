@@ -16,6 +16,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::hub::{ClientId, Hub};
 use super::ipc::Lost;
+use super::keeping::Keeping;
 use super::place::Place;
 use crate::connect::Line;
 
@@ -54,6 +55,7 @@ fn release_stdout() -> io::Result<()> {
 /// Takes the line; `None` when another broker has it.
 fn prepare(line: &Line) -> io::Result<Option<Broker>> {
     let place = Place::of(line)?;
+    let name = line.to_string();
     let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(&place.lock)?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(None);
@@ -74,6 +76,8 @@ fn prepare(line: &Line) -> io::Result<Option<Broker>> {
     let hub = Hub::new(crate::random()?, shared_memory, Micros(0));
     Ok(Some(Broker {
         place,
+        line: name,
+        keeping: None,
         _lock: lock,
         listener,
         wire,
@@ -87,6 +91,10 @@ fn prepare(line: &Line) -> io::Result<Option<Broker>> {
 
 struct Broker {
     place: Place,
+    /// What the line is called.
+    line: String,
+    /// A core that is being fetched.
+    keeping: Option<Keeping>,
     _lock: File,
     listener: UnixListener,
     wire: UnixStream,
@@ -117,6 +125,7 @@ impl Broker {
                 return self.end(&lost);
             }
             self.drive_clients();
+            self.keep_cores();
             self.write_log();
             if self.hub.nr_clients() > 0 {
                 idle_since = Instant::now();
@@ -162,6 +171,10 @@ impl Broker {
             fds.push(PollFd::from_borrowed_fd(stream.as_fd(), flags));
             ids.push(id);
         }
+        // Its end is seen by a pipe; what is to be done then is looked at in each round.
+        fds.extend(
+            self.keeping.iter().map(|keeping| PollFd::from_borrowed_fd(keeping.ended(), PollFlags::IN)),
+        );
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -212,6 +225,27 @@ impl Broker {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(line_error(&error)),
+            }
+        }
+    }
+
+    /// Has cores fetched that wait to be, one at a time.
+    fn keep_cores(&mut self) {
+        if let Some(is_kept) = self.keeping.as_mut().and_then(Keeping::outcome) {
+            self.keeping = None;
+            let now = self.now();
+            self.hub.core_done(is_kept, now);
+        }
+        if self.keeping.is_none()
+            && let Some(core) = self.hub.take_core()
+        {
+            match Keeping::start(&self.line, &core) {
+                Ok(keeping) => self.keeping = Some(keeping),
+                Err(error) => {
+                    eprintln!("[broker] the core of {} cannot be fetched: {error}", core.name);
+                    let now = self.now();
+                    self.hub.core_done(false, now);
+                }
             }
         }
     }

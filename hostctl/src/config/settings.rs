@@ -305,9 +305,8 @@ fn action(event: &str, value: &Value) -> Result<Action, String> {
         "restart" => Ok(Action::Restart),
         "preserve" => Ok(Action::Preserve),
         "rename-restart" => Ok(Action::RenameRestart),
-        word @ ("coredump-destroy" | "coredump-restart") if event == "crash" => Err(format!(
-            "'{word}' is not available in this release of nanodom; use destroy, restart or preserve"
-        )),
+        "coredump-destroy" if event == "crash" => Ok(Action::CoredumpDestroy),
+        "coredump-restart" if event == "crash" => Ok(Action::CoredumpRestart),
         _ => Err(format!("Invalid Configuration: Invalid event handling mode: {event}")),
     }
 }
@@ -318,6 +317,8 @@ fn action_text(action: Action) -> &'static str {
         Action::Restart => "restart",
         Action::Preserve => "preserve",
         Action::RenameRestart => "rename-restart",
+        Action::CoredumpDestroy => "coredump-destroy",
+        Action::CoredumpRestart => "coredump-restart",
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod console;
 pub mod create;
 pub mod dmesg;
+pub mod dump_core;
 pub mod failure;
 pub mod getopt;
 pub mod help;

@@ -5,7 +5,8 @@
 
 use crate::xm::failure::Failure;
 use crate::xm::{
-    Context, console, create, dmesg, info, life, lifecycle, list, memory, names, pin, shutdown, uptime, vcpu,
+    Context, console, create, dmesg, dump_core, info, life, lifecycle, list, memory, names, pin, shutdown,
+    uptime, vcpu,
 };
 
 /// How many words a command takes after its name.
@@ -85,11 +86,14 @@ pub static COMMANDS: &[Command] = &[
     ),
     simple("domid", "<DomainName>", "Print a domain's id.", Words::Exactly(1), names::domid),
     simple("domname", "<DomId>", "Print a domain's name.", Words::Exactly(1), names::domname),
-    absent(
-        "dump-core",
-        "[-L|--live] [-C|--crash] [-R|--reset] <Domain> [Filename]",
-        "Dump a domain's memory.",
-    ),
+    Command {
+        name: "dump-core",
+        synopsis: "[-L|--live] [-C|--crash] [-R|--reset] <Domain> [Filename]",
+        about: "Dump a domain's memory to a file, by default below /var/xen/dump.",
+        options: dump_core::OPTIONS,
+        words: Words::Any,
+        run: Some(dump_core::run),
+    },
     Command {
         name: "list",
         synopsis: "[options] [Domain, ...]",

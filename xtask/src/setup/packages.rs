@@ -38,6 +38,7 @@ const PACKAGES: &[Package] = &[
     Package { name: "checkpolicy", level: Level::Test, is_there: || on_path("checkpolicy") },
     Package { name: "dpkg-dev", level: Level::Test, is_there: || on_path("dpkg-source") },
     Package { name: "python3", level: Level::Test, is_there: || exists("/usr/bin/python3") },
+    Package { name: "gdb", level: Level::Test, is_there: || on_path("gdb") },
     Package { name: "g++", level: Level::All, is_there: || on_path("c++") },
     Package { name: "strace", level: Level::All, is_there: || exists("/usr/bin/strace") },
 ];
