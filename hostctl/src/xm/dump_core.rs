@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use proto::domain::DomainRef;
 use proto::dump::{DumpError, DumpPause, DumpWay};
-use proto::endpoints::{DomainDestroy, DomainFind};
+use proto::endpoints::{DomainDestroy, DomainFind, DomainReset};
 use serde_json::json;
 
 use super::Context;
 use super::failure::Failure;
 use super::getopt::{Spec, parse};
+use super::life::not_reset;
 use crate::client::Client;
 use crate::coredump::fetch::{Fetched, Refusal, fetch};
 use crate::coredump::place;
@@ -66,6 +67,10 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
     if destroys {
         let domain = DomainRef(fetched.opened.name.clone());
         client.call::<DomainDestroy>(&domain)?.map_err(|error| Failure::domain(name, "destroy", error))?;
+    }
+    if resets {
+        let domain = DomainRef(fetched.opened.name.clone());
+        client.call::<DomainReset>(&domain)?.map_err(|error| not_reset(name, error))?;
     }
     fetched.let_go(&mut client)?;
     if context.json {

@@ -61,7 +61,18 @@ pub fn rename(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure>
 pub fn reset(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
     let name = words(args)[0];
     let created = context.connect()?.call::<DomainReset>(&DomainRef(name.into()))?;
-    let created = created.map_err(|error| match error {
+    let created = created.map_err(|error| not_reset(name, error))?;
+    if context.json {
+        context.out.json(&json!({
+            "domain": name, "done": "reset", "domid": created.domid, "uuid": uuid_text(&created.uuid),
+        }))?;
+    }
+    Ok(())
+}
+
+/// What is said of a domain that was not reset.
+pub(super) fn not_reset(name: &str, error: ResetError) -> Failure {
+    match error {
         ResetError::Refused(error) => Failure::domain(name, "reset", error),
         ResetError::Impossible(why) => Failure::Plain(format!(
             "Domain '{name}' was not reset, and goes on: {}",
@@ -71,13 +82,7 @@ pub fn reset(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> 
             "Domain '{name}' was destroyed, and not built again: {}",
             refusal(name, "of its configuration", &why)
         )),
-    })?;
-    if context.json {
-        context.out.json(&json!({
-            "domain": name, "done": "reset", "domid": created.domid, "uuid": uuid_text(&created.uuid),
-        }))?;
     }
-    Ok(())
 }
 
 /// Runs `xm trigger`.

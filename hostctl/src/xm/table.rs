@@ -89,7 +89,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "dump-core",
         synopsis: "[-L|--live] [-C|--crash] [-R|--reset] <Domain> [Filename]",
-        about: "Dump a domain's memory to a file, by default below /var/xen/dump.",
+        about: "Dump a domain's memory.",
         options: dump_core::OPTIONS,
         words: Words::Any,
         run: Some(dump_core::run),
