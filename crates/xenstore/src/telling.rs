@@ -152,8 +152,10 @@ impl Store {
 
     /// A request ends: tells as much as it may yet.
     pub(crate) fn end_telling(&mut self) {
-        let most = self.untold.at_once;
-        self.tell_some(most);
+        let mut most = core::mem::take(&mut self.untold.at_once);
+        while most > 0 && !self.untold.is_empty() {
+            most = most.saturating_sub(self.tell_some(most));
+        }
     }
 
     /// Tells whoever watches the path, or a directory that it is in, and may read as one of `readers` allows.

@@ -114,10 +114,10 @@ impl Store {
         self.begin_telling(conn);
         let (had_work, returned) = (self.has_silent_work(), self.domains.returned());
         let done = change(self);
-        self.end_telling();
         let own = usize::try_from((self.domains.returned() - returned) / UNIT).unwrap_or(MOST);
         let piece = if had_work { (PIECE + own).min(MOST) } else { AT_ONCE };
         self.work_silently(piece);
+        self.end_telling();
         if self.has_work()
             && let Some(waker) = self.work.waker.take()
         {
