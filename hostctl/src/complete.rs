@@ -16,7 +16,7 @@ use proto::endpoints::DomainList;
 use crate::client::Client;
 use crate::connect::Options;
 use crate::lab::dir::LabDir;
-use crate::xm::help::NOTE;
+use crate::xm::help::{NOTE, example};
 use crate::xm::table::{COMMANDS, Command, HELP_ABOUT};
 
 /// Names the shell that asks; set by its script.
@@ -56,6 +56,7 @@ fn described(command: &'static Command) -> clap::Command {
     let mut described = clap::Command::new(command.name)
         .about(command.about)
         .override_usage(format!("xm {} {}", command.name, command.synopsis))
+        .after_help(notes(command))
         .disable_help_flag(true);
     for (forms, about) in command.options {
         described = described.arg(option(forms, about));
@@ -63,12 +64,22 @@ fn described(command: &'static Command) -> clap::Command {
     let word = |name: &'static str| Arg::new(name).num_args(0..);
     if command.synopsis.contains("<ConfigFile>") {
         described.arg(word("ConfigFile").value_hint(ValueHint::AnyPath).help("The configuration's file."))
-    } else if command.synopsis.contains("Dom") {
+    } else if command.synopsis.to_lowercase().contains("dom") {
         let about = "The domain's name, id or uuid.";
         described.arg(word("Domain").add(ArgValueCandidates::new(domains)).help(about))
     } else {
         described
     }
+}
+
+/// What a manual page says behind the options.
+fn notes(command: &Command) -> String {
+    let mut text = example(command);
+    if let Some(schema) = command.notes().and_then(|notes| notes.schema) {
+        let about = format!("With --json it prints what docs/schema/{schema}.json describes.");
+        text.push_str(&format!("\nOutput for programs:\n{about}\n"));
+    }
+    text
 }
 
 /// An option from its forms in the table: `-f FILE, --defconfig=FILE`.
@@ -171,7 +182,7 @@ mod tests {
         tree.build();
         tree.clone().debug_assert();
         let names: Vec<&str> = tree.get_subcommands().map(clap::Command::get_name).collect();
-        assert!(names.contains(&"list") && names.contains(&"help") && !names.contains(&"vncviewer"));
+        assert!(names.contains(&"list") && names.contains(&"help") && !names.contains(&"vnet-list"));
     }
 
     #[test]

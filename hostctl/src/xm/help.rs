@@ -41,6 +41,18 @@ pub fn usage(command: &Command) -> String {
     text
 }
 
+/// What `--help` prints: the usage with an example, where there is one.
+pub fn explained(command: &Command) -> String {
+    format!("{}{}", usage(command), example(command))
+}
+
+/// An example under a heading; empty where there is none.
+pub fn example(command: &Command) -> String {
+    let Some(notes) = command.notes() else { return String::new() };
+    let (line, about) = notes.example;
+    format!("Example:\n  {line}\n      {about}\n")
+}
+
 /// The options and what they do, in two columns.
 fn columns(command: &Command, indent: &str, left: usize, right: usize, text: &mut String) {
     let gap = if indent.is_empty() { "" } else { " " };

@@ -81,7 +81,7 @@ fn dispatch(word: &str, args: &[String], link: &Options, out: &mut Output) -> st
         }
     };
     if args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--help" || arg == "-h") {
-        return out.text(&help::usage(command)).map(|()| exit::FAILED);
+        return out.text(&help::explained(command)).map(|()| exit::FAILED);
     }
     // Behind `--` it is a word like others.
     let nr_options = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
@@ -206,7 +206,10 @@ mod tests {
 
     #[test]
     fn help_of_a_command_is_its_usage_with_exit_code_1() {
-        let usage = help::usage(table::by_name("list").unwrap());
+        let usage = help::explained(table::by_name("list").unwrap());
+        assert!(
+            usage.ends_with("\nExample:\n  xm list --state=paused\n      list the domains that are paused\n")
+        );
         assert_eq!(xm("li x --help"), (1, usage, String::new()));
     }
 

@@ -3,6 +3,8 @@
 //! The table is the one source for lookup, word counts, help and usage; a release that adds a command changes
 //! its row from `None` to the function.
 
+mod notes;
+
 use crate::xm::failure::Failure;
 use crate::xm::{
     Context, console, create, dmesg, dump_core, info, life, lifecycle, list, memory, names, pin, shutdown,
@@ -471,6 +473,16 @@ mod tests {
             ("zap", None),
         ] {
             assert_eq!(name_of(word), name, "{word}");
+        }
+    }
+
+    #[test]
+    fn every_command_of_this_release_has_an_example_of_itself() {
+        for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
+            let notes =
+                command.notes().unwrap_or_else(|| panic!("xm {} has no notes (notes.rs)", command.name));
+            let line = notes.example.0;
+            assert_eq!(line.split(' ').nth(1), Some(command.name), "{line}");
         }
     }
 
