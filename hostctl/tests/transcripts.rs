@@ -9,10 +9,12 @@
 mod machine;
 mod transcript;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use hostctl::xm::table::COMMANDS;
+use boon::{Compiler, Schemas};
+use hostctl::xm::table::{self, COMMANDS};
 use libtest_mimic::{Arguments, Failed, Trial};
 use transcript::Typed;
 
@@ -29,7 +31,40 @@ fn main() -> ExitCode {
         Ok(())
     }));
     trials.push(Trial::test("every command has transcripts", every_command_has_transcripts));
+    trials.push(Trial::test("all JSON is as its schema says", all_json_is_as_its_schema_says));
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// What every transcript with `--json` prints, on stdout and stderr; and every schema is named by a command.
+fn all_json_is_as_its_schema_says() -> Result<(), Failed> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/schema");
+    let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+    let mut compiled = BTreeMap::new();
+    for entry in std::fs::read_dir(&dir)? {
+        let path = entry?.path();
+        let place = path.to_str().ok_or("a path that is no text")?;
+        let schema = compiler.compile(place, &mut schemas).map_err(|error| format!("{error:#}"))?;
+        compiled.insert(name(&path), schema);
+    }
+    let named = COMMANDS.iter().filter_map(|command| command.notes()?.schema).chain(["error", "notes"]);
+    let named: BTreeSet<&str> = named.collect();
+    let wrong: Vec<&str> = compiled.keys().map(String::as_str).filter(|name| !named.contains(name)).collect();
+    if !wrong.is_empty() {
+        return Err(format!("schemas of no command: {}", wrong.join(", ")).into());
+    }
+    for typed in transcript::typed().iter().filter(|typed| typed.has("--json") && typed.has("xm")) {
+        let schema = typed.command.and_then(|name| table::by_name(name)?.notes()?.schema);
+        let said = if typed.ran.code == 0 { "notes" } else { "error" };
+        let printed = typed.ran.stdout.lines().map(|line| (schema.unwrap_or("(none)"), line));
+        for (name, line) in printed.chain(typed.ran.stderr.lines().map(|line| (said, line))) {
+            let line = line.replace("[..]", "x");
+            let value = serde_json::from_str(&line).map_err(|error| format!("{:?}: {error}", typed.words))?;
+            let schema = *compiled.get(name).ok_or_else(|| format!("there is no docs/schema/{name}.json"))?;
+            let checked = schemas.validate(&value, schema);
+            checked.map_err(|error| format!("{:?}: {name}.json: {error:#}", typed.words))?;
+        }
+    }
+    Ok(())
 }
 
 /// Of every command of this release: one that does what it is asked, one that fails, and both with `--json`.

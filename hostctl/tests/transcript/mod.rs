@@ -49,9 +49,9 @@ impl Typed {
         Typed { words, command, ran }
     }
 
-    /// Is one of the words this one?
+    /// Is one of the words this one? Behind `--` none is an option.
     pub fn has(&self, word: &str) -> bool {
-        self.words.iter().any(|other| other == word)
+        self.words.iter().take_while(|other| *other != "--").any(|other| other == word)
     }
 }
 
