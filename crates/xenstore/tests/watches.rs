@@ -179,3 +179,41 @@ fn many_watches_come_and_go_without_a_trace() {
     }
     assert_eq!(world.store.usage(DomId(1)).unwrap(), before);
 }
+
+/// As a driver domain's toolstack needs it: the special names are the control domain's until it lets somebody know.
+#[test]
+fn a_guest_that_may_know_watches_the_ends_of_domains() {
+    let mut world = World::new();
+    for (domid, token) in [(2, "any"), (3, "any")] {
+        world.watch(domid, "@releaseDomain", token).unwrap();
+        world.ask(domid, 0, Type::WATCH, b"@releaseDomain\0which\x001\0").unwrap();
+        world.watch(domid, "@releaseDomain/4", "four").unwrap();
+        world.events(domid);
+    }
+    let end_one = |world: &mut World, domid: u16| {
+        world.add_domain(domid);
+        world.store.release(DomId(domid));
+    };
+    end_one(&mut world, 4);
+    assert_eq!(world.events(2), Vec::<String>::new(), "private to the control domain by default");
+    assert_eq!(world.set_perms(CONTROL, "@releaseDomain", "n0 r2"), ok());
+    end_one(&mut world, 4);
+    assert_eq!(world.events(2), ["@releaseDomain any", "@releaseDomain/4 which", "@releaseDomain/4 four"]);
+    end_one(&mut world, 5);
+    assert_eq!(world.events(2), ["@releaseDomain any", "@releaseDomain/5 which"]);
+    assert_eq!(world.events(3), Vec::<String>::new(), "others still may not");
+    // The right is this domain's, and not the next one's with its number (XSA-322).
+    world.store.release(DomId(2));
+    world.add_domain(2);
+    world.watch(2, "@releaseDomain", "any").unwrap();
+    world.events(2);
+    end_one(&mut world, 4);
+    assert_eq!(world.events(2), Vec::<String>::new());
+    // And it can be taken back, or given to all.
+    assert_eq!(world.set_perms(CONTROL, "@releaseDomain", "r0"), ok());
+    end_one(&mut world, 4);
+    assert_eq!(world.events(2), ["@releaseDomain any"]);
+    assert_eq!(world.set_perms(CONTROL, "@releaseDomain", "n0"), ok());
+    end_one(&mut world, 4);
+    assert_eq!(world.events(2), Vec::<String>::new());
+}
