@@ -13,7 +13,7 @@ pub(super) const RULES: &[Rule] = &[
     apart("other-conflicts", |asked| {
         asked.ty == ty::TRANSACTION_END
             && asked.transaction == Transaction::Overtaken
-            && [("EAGAIN", "OK"), ("OK", "EAGAIN"), ("EAGAIN", "EINVAL")]
+            && [("EAGAIN", "OK"), ("OK", "EAGAIN"), ("EAGAIN", "EINVAL"), ("OK", "EINVAL")]
                 .iter()
                 .any(|(ours, theirs)| asked.are(ours, theirs))
     }),
