@@ -44,7 +44,14 @@ fn offers(fake: &Fake, program: &str, line: &str) -> Vec<String> {
 #[test]
 fn names_of_domains_are_offered_where_a_domain_is_meant() {
     let fake = Fake::start();
-    for line in ["xm destroy g", "xm console -q g", "xm list Domain-0 g", "console-log g"] {
+    for line in [
+        "xm destroy g",
+        "xm console -q g",
+        "xm list Domain-0 g",
+        "xm domstate g",
+        "xm vcpu-pin g",
+        "console-log g",
+    ] {
         assert_eq!(offers(&fake, "hostctl", &format!("hostctl {line}")), ["guest1"], "{line}");
     }
     assert_eq!(offers(&fake, "xm", "xm destroy g"), ["guest1"]);
