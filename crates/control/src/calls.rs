@@ -10,6 +10,7 @@ use hypercall::{Aperture, Door};
 use link::line::Stream;
 use link::{Channel, StreamError};
 use proto::console::{ConsoleOpen, ConsoleOpened};
+use proto::detail::{DetailError, DetailListing, DetailQuery};
 use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use proto::dump::{CoreId, DumpError, DumpOpen, DumpOpened, DumpWay, WaitingCore};
 use proto::endpoints::{self, *};
@@ -58,6 +59,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             Hello => hello,
             DomainList => list,
             DomainFind => find,
+            DomainDetails => details,
             DomainCreate => create,
             DomainPause => pause,
             DomainUnpause => unpause,
@@ -109,6 +111,10 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
 
     async fn list(&'static self, (): ()) -> Result<Vec<DomainInfo>, XenError> {
         self.toolstack.list()
+    }
+
+    async fn details(&'static self, query: DetailQuery) -> Result<DetailListing, DetailError> {
+        self.toolstack.details(&query)
     }
 
     async fn find(&'static self, domain: DomainRef) -> Result<DomainInfo, DomainError> {

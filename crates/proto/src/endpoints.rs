@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::console::{ConsoleOpen, ConsoleOpened};
+use crate::detail::{DetailError, DetailListing, DetailQuery};
 use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
 use crate::dump::{CoreId, DumpError, DumpOpen, DumpOpened, WaitingCore};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
@@ -79,6 +80,8 @@ endpoints! {
     DomainList(()) -> Result<Vec<DomainInfo>, XenError>, "domain/list";
     /// The one domain that a word names: by name, else by id, else by uuid.
     DomainFind(DomainRef) -> Result<DomainInfo, DomainError>, "domain/find";
+    /// All that is known of domains.
+    DomainDetails(DetailQuery) -> Result<DetailListing, DetailError>, "domain/details";
     /// Builds a domain from images in the cache.
     DomainCreate(CreateRequest) -> Result<Created, CreateError>, "domain/create";
     /// Stops a domain's vCPUs.

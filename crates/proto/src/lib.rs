@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod console;
+pub mod detail;
 pub mod domain;
 pub mod dump;
 pub mod endpoints;

@@ -6,7 +6,7 @@
 //!
 //! * Making: [`Toolstack::create`]. Everything is checked first; then it is all or nothing, also if the caller
 //!   goes away in the middle.
-//! * Looking: [`Toolstack::list`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`],
+//! * Looking: [`Toolstack::list`], [`Toolstack::details`], [`Toolstack::find`], [`Toolstack::host_info`], [`Toolstack::dmesg`],
 //!   [`Toolstack::top`], [`Toolstack::usage`].
 //! * Resizing: [`Toolstack::set_memory`], [`Toolstack::set_max_memory`], [`Toolstack::set_vcpus`].
 //! * vCPUs: [`Toolstack::vcpus`], [`Toolstack::pin`].
@@ -30,6 +30,7 @@ extern crate alloc;
 pub mod bundle;
 mod cores;
 mod create;
+mod detail;
 mod dump;
 mod ends;
 mod errors;

@@ -3,6 +3,7 @@
 mod common;
 
 use common::{World, domain, finish, turns};
+use proto::detail::{DetailQuery, DomainDetail};
 use proto::domain::{Action, CreateRequest, DomainConfig};
 use proto::error::{CreateError, DomainError, XenError};
 use proto::life::{RenameError, RenameRequest, ResetError, Trigger, TriggerError, TriggerRequest};
@@ -208,4 +209,87 @@ fn a_pause_is_an_admins_until_somebody_unpauses() {
     assert!(is_admins());
     world.stack.unpause(&domain("a")).unwrap();
     assert!(!is_admins());
+}
+
+#[test]
+fn a_hundred_domains_are_listed_in_one_exit() {
+    let world = World::on(sim_xen::Config { memory: xen_abi::Pages(2 << 18), ..Default::default() });
+    for n in 0..100 {
+        running(&world, &format!("g{n}"), Action::Destroy);
+    }
+    world.sim.reset_counts();
+    assert_eq!(world.stack.list().unwrap().len(), 101);
+    assert_eq!((world.sim.exits(), world.sim.hypercalls()), (1, 1));
+}
+
+fn query(names: &[&str], skip: u32) -> DetailQuery {
+    DetailQuery { domains: names.iter().map(|name| domain(name)).collect(), skip }
+}
+
+fn details_of(world: &World, names: &[&str]) -> Vec<DomainDetail> {
+    let listing = world.stack.details(&query(names, 0)).unwrap();
+    assert!(!listing.has_more);
+    listing.details
+}
+
+#[test]
+fn details_that_are_too_long_for_one_answer_come_in_several() {
+    let world = World::new();
+    for n in 0..25 {
+        let request = world.smallest(&format!("g{n:02}"));
+        let config = DomainConfig { cmdline: "x".repeat(1000), ..request.config };
+        world.create(CreateRequest { config, ..request });
+    }
+    let first = world.stack.details(&query(&[], 0)).unwrap();
+    assert!(first.has_more);
+    let second = world.stack.details(&query(&[], first.details.len() as u32)).unwrap();
+    assert!(!second.has_more);
+    assert_eq!(first.details.len() + second.details.len(), 26);
+    let beyond = world.stack.details(&query(&[], 27)).unwrap();
+    assert_eq!((beyond.details.len(), beyond.has_more), (0, false));
+}
+
+#[test]
+fn details_of_many_take_one_exit_for_the_list_and_one_for_all_questions() {
+    let world = World::new();
+    for n in 0..30 {
+        running(&world, &format!("g{n:02}"), Action::Destroy);
+    }
+    world.sim.reset_counts();
+    let details = details_of(&world, &[]);
+    assert_eq!(world.sim.exits(), 2);
+    assert_eq!(details.len(), 31);
+    let names: Vec<_> = details.iter().map(|detail| detail.info.name.as_str()).collect();
+    assert!(names.is_sorted(), "{names:?}");
+    let some = details_of(&world, &["g07", "Domain-0"]);
+    assert_eq!((some[0].clone(), some[1].clone()), (details[8].clone(), details[0].clone()));
+}
+
+#[test]
+fn details_have_what_a_domain_was_made_of_and_where_its_rings_are() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::Preserve);
+    let detail = details_of(&world, &["a"]).remove(0);
+    let config = detail.config.unwrap();
+    assert_eq!((config.kernel_name.as_str(), config.on_crash), ("/boot/kernel", Action::Preserve));
+    assert_eq!(detail.share, Some((256, 0)));
+    assert_eq!((detail.cpus, detail.ssidref), (vec![vec![]], 0));
+    let frame = |key: &str| world.read(&format!("/local/domain/{domid}/{key}/ring-ref")).unwrap();
+    let rings = detail.rings.unwrap();
+    assert_eq!((rings.store.to_string(), rings.console.to_string()), (frame("store"), frame("console")));
+    let control = details_of(&world, &["0"]).remove(0);
+    assert_eq!((control.config, control.rings), (None, None));
+}
+
+#[test]
+fn details_of_a_name_that_no_domain_has_are_none_and_name_it() {
+    let world = World::new();
+    running(&world, "a", Action::Destroy);
+    for word in ["nobody", "77"] {
+        let error = world.stack.details(&query(&["a", word], 0)).unwrap_err();
+        assert_eq!((error.word.as_str(), error.error), (word, DomainError::NotFound));
+    }
+    world.sim.fail_next("XEN_SYSCTL_getdomaininfolist", Errno::EPERM);
+    let error = world.stack.details(&query(&[], 0)).unwrap_err();
+    assert!(matches!((error.word.as_str(), error.error), ("", DomainError::Xen(_))));
 }

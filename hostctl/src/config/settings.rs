@@ -180,7 +180,7 @@ impl Settings {
         for (key, action) in
             [("on_poweroff", self.on_poweroff), ("on_reboot", self.on_reboot), ("on_crash", self.on_crash)]
         {
-            form.extend(action.map(|action| Sxp::pair(key, action_text(action))));
+            form.extend(action.map(|action| Sxp::pair(key, action_word(action))));
         }
         form.extend([Sxp::pair("on_xend_start", "ignore"), Sxp::pair("on_xend_stop", "ignore")]);
         match self.maxvcpus {
@@ -311,7 +311,8 @@ fn action(event: &str, value: &Value) -> Result<Action, String> {
     }
 }
 
-fn action_text(action: Action) -> &'static str {
+/// A rule in the word that configurations have for it.
+pub fn action_word(action: Action) -> &'static str {
     match action {
         Action::Destroy => "destroy",
         Action::Restart => "restart",

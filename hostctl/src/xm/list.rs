@@ -1,17 +1,21 @@
 //! `xm list`: domains in columns, as SXP or as JSON.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod long;
 
-use proto::domain::{DomainInfo, DomainState, ShutdownReason};
-use proto::endpoints::DomainList;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use proto::detail::{DetailListing, DetailQuery, DomainDetail};
+use proto::domain::{DomainInfo, DomainRef, DomainState, ShutdownReason};
+use proto::endpoints::{DomainDetails, DomainList};
+use proto::error::DomainError;
 use serde_json::{Value, json};
 
-use super::Context;
 use super::failure::Failure;
 use super::getopt::{Spec, parse};
 use super::names::find;
+use super::{Context, vcpu};
+use crate::client::Client;
 use crate::output::uuid_text;
-use crate::sxp::Sxp;
 
 const SPEC: Spec = Spec {
     short: &[('l', false), ('v', false)],
@@ -24,39 +28,102 @@ const SPEC: Spec = Spec {
 /// A wrong option, or a name that no domain has: then nothing is printed.
 pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
     let parsed = parse(args, SPEC).map_err(Failure::WithUsage)?;
-    for (names, what) in [
-        (&["v", "vcpus"][..], "'xm vcpu-list'"),
-        (&["label"][..], "'xm list --label'"),
-        (&["pool"][..], "'xm list --pool'"),
-    ] {
-        if parsed.has(names) {
-            return Err(Failure::Plain(format!("{what} is not available in this release of nanodom")));
+    if parsed.has(&["v", "vcpus"]) {
+        context.out.complain("xm list -v is deprecated.  Please use xm vcpu-list.");
+        return vcpu::print_list(context, &parsed.words);
+    }
+    for (option, what) in [("state", "state"), ("pool", "pool")] {
+        if parsed.has(&[option]) && !parsed.words.is_empty() {
+            let text = format!("You may specify either a {what} or a particular VM, but not both");
+            return Err(Failure::WithUsage(text));
         }
     }
-    let state = parsed.value(&["state"]);
-    if state.is_some() && !parsed.words.is_empty() {
-        return Err(Failure::WithUsage(
-            "You may specify either a state or a particular VM, but not both".into(),
-        ));
-    }
+    let (state, pool) = (parsed.value(&["state"]), parsed.value(&["pool"]));
+    let is_wanted = |domain: &DomainInfo| state.is_none_or(|state| is_in_state(domain, state));
+    let is_long = parsed.has(&["l", "long"]);
     let mut client = context.connect()?;
+    let is_labelled = parsed.has(&["label"]);
+    if is_long || is_labelled || pool.is_some() {
+        let mut details = details(&mut client, &parsed.words)?;
+        let is_in_pool = |detail: &DomainDetail| pool.is_none_or(|pool| detail.pool == pool);
+        details.retain(|detail| is_wanted(&detail.info) && is_in_pool(detail));
+        return if is_long {
+            print_long(context, &details)
+        } else if is_labelled {
+            print_labels(context, details)
+        } else {
+            print(context, &details.into_iter().map(|detail| detail.info).collect::<Vec<_>>())
+        };
+    }
     let domains = if parsed.words.is_empty() {
         let mut all = client.call::<DomainList>(&())?.map_err(|error| Failure::xen(&error))?;
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        all.retain(|domain| state.is_none_or(|state| is_in_state(domain, state)));
+        all.retain(is_wanted);
         all
     } else {
         parsed.words.iter().map(|name| find(&mut client, name)).collect::<Result<_, _>>()?
     };
+    print(context, &domains)
+}
+
+fn print(context: &mut Context<'_>, domains: &[DomainInfo]) -> Result<(), Failure> {
     if context.json {
         context.out.json(&Value::Array(domains.iter().map(object).collect()))?;
-    } else if parsed.has(&["l", "long"]) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        for domain in &domains {
-            context.out.text(&long(domain, now).pretty())?;
-        }
     } else {
-        context.out.text(&brief(&domains))?;
+        context.out.text(&brief(domains))?;
+    }
+    Ok(())
+}
+
+/// All that is known of these domains, or of all; in several calls where it is much.
+fn details(client: &mut Client, names: &[String]) -> Result<Vec<DomainDetail>, Failure> {
+    let domains: Vec<DomainRef> = names.iter().cloned().map(DomainRef).collect();
+    let mut all = Vec::new();
+    loop {
+        let skip = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        let query = DetailQuery { domains: domains.clone(), skip };
+        let listing = client.call::<DomainDetails>(&query)?;
+        let DetailListing { details, has_more } = listing.map_err(|failed| match failed.error {
+            DomainError::Xen(error) => Failure::xen(&error),
+            error => Failure::domain(&failed.word, "list", error),
+        })?;
+        let is_last = !has_more || details.is_empty();
+        all.extend(details);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+fn print_long(context: &mut Context<'_>, details: &[DomainDetail]) -> Result<(), Failure> {
+    if context.json {
+        context.out.json(&Value::Array(details.iter().map(long::json).collect()))?;
+        return Ok(());
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    for detail in details {
+        context.out.text(&long::form(detail, now).pretty())?;
+    }
+    Ok(())
+}
+
+/// The table with one column more, in the order of that.
+fn print_labels(context: &mut Context<'_>, mut details: Vec<DomainDetail>) -> Result<(), Failure> {
+    details.sort_by_key(|detail| long::label(detail).to_lowercase());
+    if context.json {
+        let object = |detail: &DomainDetail| {
+            let mut object = object(&detail.info);
+            object["label"] = json!(long::label(detail));
+            object
+        };
+        context.out.json(&Value::Array(details.iter().map(object).collect()))?;
+        return Ok(());
+    }
+    let infos: Vec<DomainInfo> = details.iter().map(|detail| detail.info.clone()).collect();
+    let labels = std::iter::once(format!("{:<10}", "Label"));
+    let labels = labels.chain(details.iter().map(|detail| format!("{:>10}", long::label(detail))));
+    for (line, label) in brief(&infos).lines().zip(labels) {
+        context.out.line(&format!("{line} {label}"))?;
     }
     Ok(())
 }
@@ -114,26 +181,6 @@ fn power_state(domain: &DomainInfo) -> (&'static str, i64) {
 /// An unknown word selects nothing, as in xm.
 fn is_in_state(domain: &DomainInfo, state: &str) -> bool {
     state.eq_ignore_ascii_case("all") || state.eq_ignore_ascii_case(power_state(domain).0)
-}
-
-/// What is known of a domain, under the names that xend gave it.
-fn long(domain: &DomainInfo, now: Duration) -> Sxp {
-    let number = |key: &str, value: u64| Sxp::pair(key, i64::try_from(value).unwrap_or(i64::MAX));
-    let started = now.saturating_sub(Duration::from_millis(domain.uptime_ms)).as_secs_f64();
-    Sxp::List(vec![
-        "domain".into(),
-        number("domid", domain.domid.into()),
-        number("vcpus", domain.max_vcpus.into()),
-        Sxp::pair("uuid", uuid_text(&domain.uuid)),
-        Sxp::pair("name", domain.name.as_str()),
-        number("maxmem", domain.max_memory_kib.div_ceil(1024)),
-        number("memory", domain.memory_kib.div_ceil(1024)),
-        Sxp::pair("start_time", (started * 100.0).round() / 100.0),
-        Sxp::pair("cpu_time", seconds(domain.cpu_time_ns)),
-        number("online_vcpus", domain.vcpus.into()),
-        Sxp::pair("status", power_state(domain).1),
-        Sxp::pair("state", flags(domain.state)),
-    ])
 }
 
 /// A domain as JSON.
@@ -201,28 +248,6 @@ pub(super) mod tests {
             "Name                                        ID   Mem VCPUs      State   Time(s)\n\
              Domain-0                                     0    98     1     r-----   5068.6\n\
              guest1                                     164   128     1     -b----      7.6\n"
-        );
-    }
-
-    #[test]
-    fn the_long_form_tells_what_is_known_and_no_more() {
-        let form = long(&domain("guest1", 7, DomainState::BLOCKED), Duration::from_millis(1_234_567_895_120));
-        assert_eq!(
-            form.pretty(),
-            "(domain
-    (domid 7)
-    (vcpus 2)
-    (uuid 00000000-0000-0000-0000-000000000000)
-    (name guest1)
-    (maxmem 256)
-    (memory 128)
-    (start_time 1234567890.12)
-    (cpu_time 7.6)
-    (online_vcpus 1)
-    (status 2)
-    (state -b----)
-)
-"
         );
     }
 

@@ -102,10 +102,12 @@ pub static COMMANDS: &[Command] = &[
         about: "List domains: all of them, or those named.",
         options: &[
             ("-l, --long", "Print all that is known, as SXP."),
+            ("--label", "Print security labels too, in their order."),
             (
                 "--state=<state>",
                 "Only domains in this state: all, halted, paused, running, suspended, shutdown, crashed, unknown.",
             ),
+            ("--pool=<pool>", "Only domains in this pool of processors."),
             JSON,
         ],
         words: Words::Any,
