@@ -149,6 +149,9 @@ constants! {
     /// Command of scheduler_op: reads parameters of vCPUs.
     XEN_DOMCTL_SCHEDOP_GETVCPUINFO: u32 = 3;
 
+    /// Flag of RTDS: may run beyond its budget where nobody else wants the CPU.
+    XEN_DOMCTL_SCHEDRT_EXTRA: u32 = 1;
+
     /// Trigger: a non-maskable interrupt.
     XEN_DOMCTL_SENDTRIGGER_NMI: u32 = 0;
     /// Trigger: reset.
@@ -677,6 +680,33 @@ pub struct SchedRtds {
     pub flags: u32,
 }
 assert_layout!(SchedRtds = "xen_domctl_sched_rtds", 4.x 14 to 22, size 12, period @ 0, budget @ 4, flags @ 8);
+
+/// A vCPU's parameters, in the array of scheduler_op's commands for vCPUs. C: `struct xen_domctl_schedparam_vcpu`.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SchedParamVcpu {
+    /// The scheduler's own structure, at its start.
+    pub u: [u32; 3],
+    /// In: the vCPU.
+    pub vcpuid: u32,
+}
+assert_layout!(SchedParamVcpu = "xen_domctl_schedparam_vcpu", 4.x 14 to 22, size 16, u @ 0, vcpuid @ 12);
+
+/// What scheduler_op's commands for vCPUs have in [`SchedulerOp::u`].
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub struct SchedVcpus {
+    /// In: the address of an array of [`SchedParamVcpu`].
+    pub vcpus: u64,
+    /// In: its length; out: how many were done.
+    pub nr_vcpus: u32,
+    /// Zero.
+    pub padding: u32,
+}
+assert_layout!(
+    SchedVcpus = "xen_domctl_scheduler_op.u.v", 4.x 14 to 22, size 16,
+    vcpus @ 0, nr_vcpus @ 8, padding @ 12,
+);
 
 /// Argument of scheduler_op. C: `struct xen_domctl_scheduler_op`.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -95,6 +95,8 @@ constants! {
     XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN: u32 = 6;
     /// Command of cpupool_op: reads which CPUs are in no pool.
     XEN_SYSCTL_CPUPOOL_OP_FREEINFO: u32 = 7;
+    /// As the pool of CREATE: any free id.
+    XEN_SYSCTL_CPUPOOL_PAR_ANY: u32 = 0xffffffff;
 }
 
 /// The argument of every sysctl. C: `struct xen_sysctl`.

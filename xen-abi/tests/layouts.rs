@@ -24,7 +24,7 @@ fn ours() -> Vec<Layout> {
             Domctl, CreateDomain414, CreateDomain415, CreateDomain416, CreateDomain417, CreateDomain419,
             Altp2mOptions, CreateDomain421, GetDomainInfo414, GetDomainInfo415, GetDomainInfo416,
             ShadowOpStats, ShadowOp, MaxMem, GetVcpuInfo, VcpuAffinity, MaxVcpus, SchedCredit, SchedCredit2,
-            SchedRtds, SchedulerOp, SetDomainHandle, SetTimeOffset, SendTrigger, HvmContext,
+            SchedRtds, SchedParamVcpu, SchedVcpus, SchedulerOp, SetDomainHandle, SetTimeOffset, SendTrigger, HvmContext,
             HvmContextPartial, TscInfo, PagingMempool, VcpuContext;
         xen_abi::event_channel =>
             AllocUnbound, BindInterdomain, BindVirq, BindPirq, BindIpi, Close, Send, Status, BindVcpu,

@@ -23,6 +23,10 @@ use proto::life::{
     SysrqRequest, TriggerError, TriggerRequest, Whom,
 };
 use proto::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
+use proto::sched::{
+    Pool, PoolChange, PoolConfig, PoolError, PoolTuning, SchedChange, SchedError, Scheduled, Scheduler,
+    Tuning, TuningError,
+};
 use proto::store::StoreOpen;
 use proto::top::{HostTop, TopRequest};
 use proto::vcpu::{PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
@@ -84,11 +88,18 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             ImagesBundled => images_bundled,
             ImageBegin => image_begin,
             ImageFinish => image_finish,
+            SchedList => scheduled,
+            SchedSet => schedule,
+            SchedTune => tune_pool,
+            PoolList => pools,
+            PoolCreate => create_pool,
+            PoolModify => change_pools,
             endpoints::Host => host_info,
             HostDmesg => dmesg,
             endpoints::HostTop => top,
             HostJournal => journal,
             HostJournalWait => journal_wait,
+            HostDebugKeys => debug_keys,
             HostUsage => usage,
             HostLog => open_log,
             StoreOpenStream => open_store,
@@ -326,6 +337,37 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
 
     async fn journal_wait(&'static self, from: u64) {
         self.toolstack.journal_wait(from).await;
+    }
+
+    async fn scheduled(&'static self, domain: Option<DomainRef>) -> Result<Vec<Scheduled>, SchedError> {
+        self.toolstack.scheduled(domain.as_ref())
+    }
+
+    async fn schedule(&'static self, request: SchedChange) -> Result<Scheduler, SchedError> {
+        let what = format!("sched {:?}", request.change);
+        self.toolstack.on_command(&what, &request.domain, async { self.toolstack.schedule(&request) }).await
+    }
+
+    async fn tune_pool(&'static self, wish: PoolTuning) -> Result<Tuning, TuningError> {
+        self.toolstack.tune_pool(&wish)
+    }
+
+    async fn pools(&'static self, (): ()) -> Result<Vec<Pool>, XenError> {
+        self.toolstack.pools()
+    }
+
+    async fn create_pool(&'static self, config: PoolConfig) -> Result<Pool, PoolError> {
+        self.toolstack.create_pool(&config)
+    }
+
+    async fn change_pools(&'static self, change: PoolChange) -> Result<(), PoolError> {
+        let PoolChange::Migrate(domain, pool) = &change else { return self.toolstack.change_pools(&change) };
+        let what = format!("cpupool-migrate to {}", pool.0.escape_default());
+        self.toolstack.on_command(&what, domain, async { self.toolstack.change_pools(&change) }).await
+    }
+
+    async fn debug_keys(&'static self, keys: String) -> Result<(), XenError> {
+        self.toolstack.debug_keys(&keys)
     }
 
     async fn usage(&'static self, (): ()) -> Usage {

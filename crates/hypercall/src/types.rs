@@ -5,5 +5,7 @@ mod host;
 mod info;
 
 pub use create::{CreateDomain, CreateFlags, Emulation};
-pub use host::{Capabilities, CompileInfo, ConsoleText, CpuTopology, HostInfo, NodeMemory, Scheduler};
+pub use host::{
+    Capabilities, CompileInfo, ConsoleText, CpuPool, CpuTopology, HostInfo, NodeMemory, Scheduler,
+};
 pub use info::{DomainInfo, EvtchnState, EvtchnStatus, ShutdownReason, VcpuState};

@@ -121,6 +121,8 @@ pub struct DomainInfo {
     pub vcpus: u32,
     /// vCPUs that it may ever have.
     pub max_vcpus: u32,
+    /// The pool of processors that it runs on, by its name.
+    pub pool: String,
     /// What it is doing.
     pub state: DomainState,
     /// A person paused it, not the toolstack.

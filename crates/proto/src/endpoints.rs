@@ -21,6 +21,10 @@ use crate::life::{
     SysrqRequest, TriggerError, TriggerRequest,
 };
 use crate::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
+use crate::sched::{
+    Pool, PoolChange, PoolConfig, PoolError, PoolTuning, SchedChange, SchedError, Scheduled, Scheduler,
+    Tuning, TuningError,
+};
 use crate::store::StoreOpen;
 use crate::top::{self, TopRequest};
 use crate::vcpu::{PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
@@ -131,6 +135,18 @@ endpoints! {
     ImageBegin(ImageOffer) -> Result<Upload, ImageError>, "image/begin";
     /// Answers when the announced image is complete and its hash checked.
     ImageFinish(ImageId) -> Result<(), ImageError>, "image/finish";
+    /// How domains are scheduled: all of them by name, or the one that is named.
+    SchedList(Option<DomainRef>) -> Result<Vec<Scheduled>, SchedError>, "sched/list";
+    /// Changes how a domain is scheduled; answers under which scheduler.
+    SchedSet(SchedChange) -> Result<Scheduler, SchedError>, "sched/set";
+    /// Tells what a pool's scheduler is set to, after setting it where that is wanted.
+    SchedTune(PoolTuning) -> Result<Tuning, TuningError>, "sched/tune";
+    /// All pools of processors, in the order of their ids.
+    PoolList(()) -> Result<Vec<Pool>, XenError>, "pool/list";
+    /// Makes a pool of free processors.
+    PoolCreate(PoolConfig) -> Result<Pool, PoolError>, "pool/create";
+    /// Changes pools.
+    PoolModify(PoolChange) -> Result<(), PoolError>, "pool/modify";
     /// What the hypervisor and the machine are.
     Host(()) -> Result<HostInfo, XenError>, "host/info";
     /// A part of Xen's console ring.
@@ -141,6 +157,8 @@ endpoints! {
     HostJournalWait(u64) -> (), "host/journal/wait";
     /// What the host has and its domains use, at this moment.
     HostTop(TopRequest) -> Result<top::HostTop, XenError>, "host/top";
+    /// Presses Xen's debug keys; what they print comes on its console.
+    HostDebugKeys(String) -> Result<(), XenError>, "host/debug-keys";
     /// What the control domain itself uses: memory, hypercalls.
     HostUsage(()) -> Usage, "host/usage";
     /// Opens a stream of the control domain's own log, oldest line first.

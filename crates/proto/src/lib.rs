@@ -22,6 +22,7 @@ pub mod image;
 pub mod journal;
 pub mod life;
 pub mod resize;
+pub mod sched;
 pub mod store;
 pub mod top;
 pub mod vcpu;

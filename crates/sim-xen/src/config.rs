@@ -1,5 +1,6 @@
 //! What the host is.
 
+use hypercall::Scheduler;
 use xen_abi::Pages;
 
 /// A host to simulate.
@@ -15,6 +16,8 @@ pub struct Config {
     pub aperture: Pages,
     /// CPUs.
     pub cpus: u32,
+    /// The schedulers that Xen has; the first pool's is the first.
+    pub schedulers: Vec<Scheduler>,
     /// Xen's command line.
     pub command_line: String,
     /// Bytes of Xen's console ring; what is older is lost.
@@ -22,7 +25,8 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Xen 4.17 on two CPUs with 512 MiB, of which domain 0 has 16 MiB; mappings up to 512 MiB.
+    /// Xen 4.17 on two CPUs with 512 MiB, of which domain 0 has 16 MiB; mappings up to 512 MiB; credit2 and
+    /// credit, as Debian's.
     fn default() -> Self {
         Config {
             minor: 17,
@@ -30,6 +34,7 @@ impl Default for Config {
             own: Pages(16 << 8),
             aperture: Pages(512 << 8),
             cpus: 2,
+            schedulers: vec![Scheduler::CREDIT2, Scheduler::CREDIT],
             command_line: "console=com1 dom0=pvh".into(),
             console_ring: 16 << 10,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use xen_abi::arch_x86::save::{HwCpu, HwMtrr};
-use xen_abi::domctl::SchedCredit2;
+use xen_abi::domctl::{SchedRtds, XEN_DOMCTL_SCHEDRT_EXTRA};
 use xen_abi::memory::E820Entry;
 use xen_abi::{DomId, Gfn, Mfn};
 use zerocopy::FromZeros;
@@ -14,6 +14,12 @@ use crate::ports::Ports;
 pub(crate) const DOMAIN_OVERHEAD: u64 = 8;
 /// Pages of Xen's own that a vCPU costs.
 pub(crate) const VCPU_OVERHEAD: u64 = 6;
+
+/// Weight and cap of a domain that nobody set.
+pub(crate) const DEFAULT_SHARE: (u16, u16) = (256, 0);
+/// Time of a vCPU that nobody set, under RTDS.
+pub(crate) const DEFAULT_BUDGET: SchedRtds =
+    SchedRtds { period: 10_000, budget: 4_000, flags: XEN_DOMCTL_SCHEDRT_EXTRA };
 
 pub(crate) struct Domain {
     pub(crate) handle: [u8; 16],
@@ -37,7 +43,8 @@ pub(crate) struct Domain {
     pub(crate) pool: u64,
     pub(crate) tsc_mode: u32,
     pub(crate) time_offset: i64,
-    pub(crate) weight: SchedCredit2,
+    /// Its weight and its cap, under credit and credit2.
+    pub(crate) share: (u16, u16),
     pub(crate) max_grant_frames: u32,
     pub(crate) grant_version: u32,
     /// Its grant table's first frame, once somebody has asked for it.
@@ -81,6 +88,8 @@ pub(crate) struct Vcpu {
     pub(crate) soft: Vec<u8>,
     /// Processor time used, in nanoseconds.
     pub(crate) cpu_time: u64,
+    /// Its time under RTDS.
+    pub(crate) rtds: SchedRtds,
 }
 
 impl Vcpu {
@@ -105,6 +114,7 @@ impl Vcpu {
             // Every CPU that Xen could ever know of.
             hard: vec![0xff; 32],
             soft: vec![0xff; 32],
+            rtds: DEFAULT_BUDGET,
         }
     }
 }
@@ -112,6 +122,14 @@ impl Vcpu {
 impl Domain {
     pub(crate) fn hvm(&self) -> bool {
         self.flags & xen_abi::domctl::XEN_DOMCTL_CDF_HVM != 0
+    }
+
+    /// It comes to another scheduler, which knows nothing of it.
+    pub(crate) fn schedule_anew(&mut self) {
+        self.share = DEFAULT_SHARE;
+        for vcpu in &mut self.vcpus {
+            vcpu.rtds = DEFAULT_BUDGET;
+        }
     }
 
     /// Could a vCPU of it run at this moment?

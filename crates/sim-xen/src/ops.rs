@@ -17,6 +17,8 @@ mod sysctl;
 mod vcpu;
 mod version;
 
+pub(crate) use sysctl::cpupool::Pool;
+
 use hypercall::Nr;
 use xen_abi::Errno;
 use xen_abi::xen::MulticallEntry;

@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use hypercall::FrameRanges;
-use xen_abi::domctl::{SchedCredit2, XEN_DOMCTL_CDF_HAP, XEN_DOMCTL_CDF_HVM};
+use xen_abi::domctl::{XEN_DOMCTL_CDF_HAP, XEN_DOMCTL_CDF_HVM};
 use xen_abi::xen::{DOMID_SELF, VIRQ_CON_RING, VIRQ_DOM_EXC};
 use xen_abi::{DomId, Errno, Gfn, Mfn, Pages};
 
 use crate::arena::{Arena, Window};
 use crate::config::Config;
-use crate::domain::{DOMAIN_OVERHEAD, Domain, Frame, VCPU_OVERHEAD, Vcpu};
+use crate::domain::{DEFAULT_SHARE, DOMAIN_OVERHEAD, Domain, Frame, VCPU_OVERHEAD, Vcpu};
 use crate::faults::{Counts, Faults};
+use crate::ops::Pool;
 use crate::ports::Ports;
 
 pub(crate) struct State {
     pub(crate) config: Config,
     pub(crate) arena: Arena,
     pub(crate) domains: BTreeMap<DomId, Domain>,
+    pub(crate) pools: BTreeMap<u32, Pool>,
     /// The identifier given last; the search for a free one starts behind it.
     pub(crate) rover: u16,
     pub(crate) aperture: FrameRanges,
@@ -83,7 +85,7 @@ impl State {
             pool: 0,
             tsc_mode: 0,
             time_offset: 0,
-            weight: SchedCredit2 { weight: 256, cap: 0 },
+            share: DEFAULT_SHARE,
             max_grant_frames: 64,
             grant_version: 1,
             grant_table: None,
@@ -92,6 +94,7 @@ impl State {
         State {
             arena,
             domains: BTreeMap::from([(DomId(0), own)]),
+            pools: Pool::at_boot(&config),
             rover: 0,
             aperture: FrameRanges::new(window.frames()),
             lent: 0,

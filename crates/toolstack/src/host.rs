@@ -53,6 +53,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let scheduler = questions.add(sysctl::scheduler(abi));
         let cpus = questions.add(sysctl::cpu_topology(abi, CPUS));
         let nodes = questions.add(sysctl::node_memory(abi, NODES));
+        let free_cpus = questions.add(sysctl::free_cpus(abi, CPUS as u32));
         let release = questions.add(version::version());
         let extra = questions.add(version::extra_version());
         let caps = questions.add(version::capabilities());
@@ -73,6 +74,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let (most_cpus, most_nodes) = (host.max_cpu as usize + 1, host.max_node as usize + 1);
         let cpus = if most_cpus > CPUS { self.xen.cpu_topology(most_cpus)? } else { told.get(cpus)? };
         let nodes = if most_nodes > NODES { self.xen.node_memory(most_nodes)? } else { told.get(nodes)? };
+        let free_cpus =
+            if most_cpus > CPUS { self.xen.free_cpus(most_cpus as u32)? } else { told.get(free_cpus)? };
         Ok(HostInfo {
             host: self.about.host.clone(),
             release: self.about.release.clone(),
@@ -93,8 +96,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             // A Xen that cannot share says that it does not know the question.
             sharing_freed_kib: told.get(sharing_freed).ok().map(|pages| pages.kib().0),
             sharing_used_kib: told.get(sharing_used).ok().map(|pages| pages.kib().0),
-            // Xen puts every processor into its first pool, and nothing here takes one out.
-            free_cpus: 0,
+            free_cpus: free_cpus.len() as u32,
             topology: cpus.iter().map(place).collect(),
             nodes: nodes.iter().map(node).collect(),
             xen_major: release.0.into(),

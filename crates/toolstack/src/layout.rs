@@ -14,6 +14,7 @@ use xen_abi::{DomId, EvtchnPort, Gfn};
 use xenstore::{Control, Perm};
 
 use crate::name::{DOMAIN_0, DomainName, Uuid};
+use crate::pools::FIRST_POOL;
 use crate::rules::Restarts;
 
 /// What is kept of a console, as xenconsoled announced it (its `console-limit` of 1,024 KiB).
@@ -237,6 +238,8 @@ pub(crate) fn control_domain_nodes() -> Vec<Node> {
     tree.add("vm", &vm_path(Uuid::ZERO));
     tree.add("name", DOMAIN_0);
     tree.add("domid", "0");
+    tree.root = pool_path(0);
+    tree.add("name", FIRST_POOL);
     tree.root = vm_path(Uuid::ZERO);
     tree.add("", "");
     tree.add("uuid", &Uuid::ZERO.to_string());
@@ -279,6 +282,11 @@ fn reason_word(reason: ShutdownReason) -> String {
         ShutdownReason::SoftReset => "soft_reset".into(),
         ShutdownReason::Other(number) => number.to_string(),
     }
+}
+
+/// Where a pool of processors has its name.
+pub(crate) fn pool_path(id: u32) -> String {
+    format!("/local/pool/{id}")
 }
 
 /// Milliseconds as seconds with two digits behind the point, as Python's `str` gave them.

@@ -10,6 +10,7 @@
 //!   [`Toolstack::top`], [`Toolstack::usage`].
 //! * Resizing: [`Toolstack::set_memory`], [`Toolstack::set_max_memory`], [`Toolstack::set_vcpus`].
 //! * vCPUs: [`Toolstack::vcpus`], [`Toolstack::pin`].
+//! * Scheduling: [`Toolstack::scheduled`], [`Toolstack::schedule`], [`Toolstack::pools`], [`Toolstack::change_pools`].
 //! * Ending: [`Toolstack::pause`], [`Toolstack::unpause`], [`Toolstack::destroy`].
 //! * Asking: [`Toolstack::ask_to_end`], [`Toolstack::follow`], [`Toolstack::sysrq`]; [`Toolstack::hear_guests`] notices the answers.
 //! * A life as a whole: [`Toolstack::rename`], [`Toolstack::reset`], [`Toolstack::trigger`].
@@ -43,6 +44,7 @@ mod list;
 mod meter;
 pub mod name;
 pub mod platform;
+mod pools;
 mod power;
 mod race;
 mod registry;
@@ -50,6 +52,7 @@ mod requests;
 mod resize;
 mod rings;
 mod rules;
+mod sched;
 mod services;
 mod state;
 mod toolstack;

@@ -45,16 +45,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// # Errors
     /// Xen refused.
     pub fn list(&self) -> Result<Vec<DomainInfo>, XenError> {
-        let infos = self.xen.domain_infos().map_err(told)?;
+        let infos = self.infos().map_err(told)?;
         Ok(self.described(&infos))
     }
 
     /// What Xen told of domains, in people's words, by name.
     pub(crate) fn described(&self, infos: &[hypercall::DomainInfo]) -> Vec<DomainInfo> {
-        let registry = self.registry.borrow();
-        let now_ns = self.platform.now_ns();
+        let is_gone = |info: &&hypercall::DomainInfo| self.registry.borrow().is_gone(info);
         let mut list: Vec<_> =
-            infos.iter().filter(|i| !registry.is_gone(i)).map(|i| describe(&registry, i, now_ns)).collect();
+            infos.iter().filter(|info| !is_gone(info)).map(|info| self.describe(info)).collect();
         list.sort_by(|a, b| a.name.cmp(&b.name).then(a.domid.cmp(&b.domid)));
         list
     }
@@ -66,7 +65,26 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub fn find(&self, domain: &DomainRef) -> Result<DomainInfo, DomainError> {
         let target = self.resolve(domain)?;
         let info = self.info_of(target)?;
-        Ok(describe(&self.registry.borrow(), &info, self.platform.now_ns()))
+        Ok(self.describe(&info))
+    }
+
+    /// What Xen knows of every domain that there is to people. One exit for each 128 domains.
+    pub(crate) fn infos(&self) -> Result<Vec<hypercall::DomainInfo>, hypercall::XenError> {
+        let mut infos = self.xen.domain_infos()?;
+        let registry = self.registry.borrow();
+        infos.retain(|info| !registry.is_gone(info));
+        Ok(infos)
+    }
+
+    /// The name under which a domain is shown.
+    pub(crate) fn shown_name(&self, info: &hypercall::DomainInfo) -> String {
+        let registry = self.registry.borrow();
+        identity(&registry, registry.get(info.id), info).0
+    }
+
+    fn describe(&self, info: &hypercall::DomainInfo) -> DomainInfo {
+        let pool = self.pools.borrow().name(info.cpupool);
+        describe(&self.registry.borrow(), info, pool, self.platform.now_ns())
     }
 
     /// The id of the domain that a word names. No exit: an id that is not ours is answered unasked.
@@ -103,7 +121,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 }
 
-fn describe(registry: &Registry, info: &hypercall::DomainInfo, now_ns: u64) -> DomainInfo {
+fn describe(registry: &Registry, info: &hypercall::DomainInfo, pool: String, now_ns: u64) -> DomainInfo {
     let record = registry.get(info.id);
     let (name, uuid) = identity(registry, record, info);
     // What the builder adds for itself is not what people asked for.
@@ -121,6 +139,7 @@ fn describe(registry: &Registry, info: &hypercall::DomainInfo, now_ns: u64) -> D
         max_memory_kib: most,
         vcpus: info.online_vcpus,
         max_vcpus: info.max_vcpu.map_or(0, |last| last.0.saturating_add(1)),
+        pool,
         state: state::state(info),
         is_admin_paused: info.paused && record.is_some_and(|r| r.is_admin_paused),
         is_ending: record.is_some_and(|r| r.is_alive() && r.errands.is_ending()),

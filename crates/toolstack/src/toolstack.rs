@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use console::SharedConsoles;
 use hypercall::{Aperture, ClaimedMemory, Door, SharedMapping, Xen};
@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::layout;
 use crate::name::Uuid;
 use crate::platform::Platform;
+use crate::pools::Pools;
 use crate::registry::{Registry, Serial};
 use crate::services::Services;
 use crate::waiters::Waiters;
@@ -55,6 +56,9 @@ pub struct Toolstack<'x, M: Door + Aperture, P> {
     pub(crate) images: RefCell<ImageCache<'x, ClaimedMemory<'x, M>>>,
     /// What was done.
     pub(crate) journal: Journal,
+    pub(crate) pools: RefCell<Pools>,
+    /// See [`Self::nr_cpus`], once it was asked.
+    pub(crate) nr_cpus: Cell<Option<u32>>,
     /// Rings when something has come of a domain: it ended, was continued, was asked or took a request.
     pub(crate) ends: Waiters,
     /// Our watches on guests' nodes.
@@ -91,6 +95,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             services: RefCell::default(),
             images: RefCell::default(),
             journal: Journal::default(),
+            pools: RefCell::default(),
+            nr_cpus: Cell::new(None),
             ends: Waiters::default(),
             hearing: Events::new(store),
             to_follow: RefCell::default(),

@@ -3,7 +3,9 @@
 //! Output, texts, errors and exit codes are xm's where scripts could notice; `--json` on every command is ours.
 
 pub mod console;
+pub mod cpupool;
 pub mod create;
+pub mod debug_keys;
 pub mod dmesg;
 pub mod dump_core;
 pub mod failure;
@@ -16,6 +18,7 @@ pub mod list;
 pub mod memory;
 pub mod names;
 pub mod pin;
+pub mod sched;
 pub mod shutdown;
 pub mod table;
 pub mod uptime;

@@ -97,6 +97,7 @@ mod tests {
             max_memory_kib: 0,
             vcpus: 1,
             max_vcpus: 1,
+            pool: "Pool-0".into(),
             state: DomainState::empty(),
             is_admin_paused: false,
             is_ending: false,

@@ -85,6 +85,7 @@ pub fn domain(name: &str, domid: u16) -> DomainInfo {
         max_memory_kib: 128 * 1024,
         vcpus: 1,
         max_vcpus: 1,
+        pool: "Pool-0".into(),
         state: DomainState::BLOCKED,
         is_admin_paused: false,
         is_ending: false,

@@ -1,5 +1,6 @@
 //! Orders of a transcript: what happens to its machine.
 
+use hypercall::Scheduler;
 use proto::domain::{Action, DomainRef};
 use sim_control::{Behaviour, Guest, Setup, World};
 use xen_abi::sched::{
@@ -32,6 +33,7 @@ impl Stage {
                     "xen" => setup.xen.minor = number(value.strip_prefix("4.").expect("xen=4.N")) as u16,
                     "memory" => setup.xen.memory = Pages(number(value) << 8),
                     "cpus" => setup.xen.cpus = number(value) as u32,
+                    "sched" => setup.xen.schedulers = value.split(',').map(scheduler).collect(),
                     other => panic!("a machine has no '{other}'"),
                 }
             }
@@ -152,6 +154,16 @@ fn guest(name: &str, words: &[&str]) -> Guest {
 
 fn behaviour(word: &str) -> Option<Behaviour> {
     Behaviour::ALL.iter().find(|(name, _)| *name == word).map(|(_, behaviour)| *behaviour)
+}
+
+fn scheduler(word: &str) -> Scheduler {
+    match word {
+        "credit" => Scheduler::CREDIT,
+        "credit2" => Scheduler::CREDIT2,
+        "rtds" => Scheduler::RTDS,
+        "null" => Scheduler::NULL,
+        other => panic!("Xen has no scheduler '{other}'"),
+    }
 }
 
 fn action(word: &str) -> Action {

@@ -18,9 +18,7 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 pub use create::create_domain;
 pub(crate) use info::info_size;
 pub use info::{domain_info, vcpu_info};
-pub use schedule::{
-    Affinity, Pin, credit, credit2, set_credit, set_credit2, set_vcpu_affinity, vcpu_affinity,
-};
+pub use schedule::*;
 
 use crate::call::{Buffer, Call, Place, Reply, nothing};
 use crate::{Abi, Nr, XenError};

@@ -1,5 +1,7 @@
 //! Operations on the host. Source: public/sysctl.h.
 
+mod cpupool;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem::offset_of;
@@ -15,6 +17,8 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 use super::domctl::info_size;
 use crate::call::{Buffer, Call, Place, Reply, nothing};
 use crate::{Abi, Capabilities, ConsoleText, CpuTopology, DomainInfo, HostInfo, NodeMemory, Nr, Scheduler};
+
+pub use cpupool::*;
 
 /// Where a command's own structure starts in the argument.
 const PAYLOAD: usize = offset_of!(Sysctl, u);

@@ -95,6 +95,19 @@ impl fmt::Display for Scheduler {
     }
 }
 
+/// A CPU pool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CpuPool {
+    /// Its id.
+    pub id: u32,
+    /// Its scheduler, which it keeps.
+    pub scheduler: Scheduler,
+    /// How many domains are in it, dying ones too.
+    pub domains: u32,
+    /// Its CPUs, in order.
+    pub cpus: Vec<u32>,
+}
+
 /// Where a CPU is. None where Xen does not know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CpuTopology {

@@ -3,8 +3,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use xen_abi::domctl::{SchedCredit, SchedCredit2};
+use xen_abi::domctl::{SchedCredit, SchedCredit2, SchedRtds};
 use xen_abi::memory::E820Entry;
+use xen_abi::sysctl::{Credit2Schedule, CreditSchedule};
 use xen_abi::vcpu::RunstateInfo;
 use xen_abi::{Bytes, DomId, EvtchnPort, Gfn, KiB, Pages, VcpuId, Virq};
 
@@ -14,7 +15,7 @@ use crate::calls::physdev::{PciAddress, Trigger};
 use crate::calls::sysctl::AfterReading;
 use crate::calls::vcpu::PastDeadline;
 use crate::{
-    CompileInfo, ConsoleText, CpuTopology, Door, EvtchnStatus, HostInfo, NodeMemory, Scheduler,
+    CompileInfo, ConsoleText, CpuPool, CpuTopology, Door, EvtchnStatus, HostInfo, NodeMemory, Scheduler,
     ShutdownReason, VcpuState, Xen, XenError, calls,
 };
 
@@ -129,6 +130,8 @@ versioned! {
     domctl::set_credit as set_credit(dom: DomId, wish: SchedCredit) -> ();
     domctl::credit2 as credit2(dom: DomId) -> SchedCredit2;
     domctl::set_credit2 as set_credit2(dom: DomId, wish: SchedCredit2) -> ();
+    domctl::rtds as rtds(dom: DomId, first: VcpuId, count: u32) -> Vec<SchedRtds>;
+    domctl::set_rtds as set_rtds(dom: DomId, wishes: &[(VcpuId, SchedRtds)]) -> u32;
     domctl::set_hvm_context as set_hvm_context(dom: DomId, records: &[u8]) -> ();
 
     sysctl::host_info as host_info() -> HostInfo;
@@ -137,4 +140,15 @@ versioned! {
     sysctl::debug_keys as debug_keys(keys: &[u8]) -> ();
     sysctl::cpu_topology as cpu_topology(most: usize) -> Vec<CpuTopology>;
     sysctl::node_memory as node_memory(most: usize) -> Vec<NodeMemory>;
+    sysctl::create_cpupool as create_cpupool(scheduler: Scheduler) -> u32;
+    sysctl::destroy_cpupool as destroy_cpupool(pool: u32) -> ();
+    sysctl::cpupool_from as cpupool_from(from: u32, most: u32) -> CpuPool;
+    sysctl::free_cpus as free_cpus(most: u32) -> Vec<u32>;
+    sysctl::cpupool_add_cpu as cpupool_add_cpu(pool: u32, cpu: u32) -> ();
+    sysctl::cpupool_remove_cpu as cpupool_remove_cpu(pool: u32, cpu: u32) -> ();
+    sysctl::cpupool_move_domain as cpupool_move_domain(pool: u32, dom: DomId) -> ();
+    sysctl::credit_schedule as credit_schedule(pool: u32) -> CreditSchedule;
+    sysctl::set_credit_schedule as set_credit_schedule(pool: u32, wish: CreditSchedule) -> ();
+    sysctl::credit2_schedule as credit2_schedule(pool: u32) -> Credit2Schedule;
+    sysctl::set_credit2_schedule as set_credit2_schedule(pool: u32, wish: Credit2Schedule) -> ();
 }

@@ -7,13 +7,13 @@ use xen_abi::arch_x86::xen::{
 };
 use xen_abi::domctl::{
     CreateDomain414, CreateDomain415, CreateDomain416, CreateDomain417, CreateDomain419, CreateDomain421,
-    Domctl, SchedCredit2, XEN_DOMCTL_CDF_HAP, XEN_DOMCTL_CDF_HVM, XEN_DOMCTL_CDF_IOMMU, XEN_DOMCTL_CDF_VPMU,
+    Domctl, XEN_DOMCTL_CDF_HAP, XEN_DOMCTL_CDF_HVM, XEN_DOMCTL_CDF_IOMMU, XEN_DOMCTL_CDF_VPMU,
 };
 use xen_abi::xen::{DOMID_ANY, DOMID_FIRST_RESERVED};
 use xen_abi::{DomId, Errno};
 
 use super::domctl::payload;
-use crate::domain::{DOMAIN_OVERHEAD, Domain};
+use crate::domain::{DEFAULT_SHARE, DOMAIN_OVERHEAD, Domain};
 use crate::ports::Ports;
 use crate::state::State;
 
@@ -159,7 +159,7 @@ impl State {
             pool: 0,
             tsc_mode: 0,
             time_offset: 0,
-            weight: SchedCredit2 { weight: 256, cap: 0 },
+            share: DEFAULT_SHARE,
             max_grant_frames: wish.max_grant_frames,
             grant_version: 1,
             grant_table: None,

@@ -128,6 +128,8 @@ fn sysctl(command: u32) -> &'static str {
         sysctl::XEN_SYSCTL_DEBUG_KEYS => "XEN_SYSCTL_debug_keys",
         sysctl::XEN_SYSCTL_CPUTOPOINFO => "XEN_SYSCTL_cputopoinfo",
         sysctl::XEN_SYSCTL_NUMAINFO => "XEN_SYSCTL_numainfo",
+        sysctl::XEN_SYSCTL_CPUPOOL_OP => "XEN_SYSCTL_cpupool_op",
+        sysctl::XEN_SYSCTL_SCHEDULER_OP => "XEN_SYSCTL_scheduler_op",
     )
 }
 

@@ -1,9 +1,12 @@
 //! Operations on the host. Source: public/sysctl.h.
 
+pub(crate) mod cpupool;
+
 use xen_abi::domctl::{GetDomainInfo414, GetDomainInfo415, GetDomainInfo416};
 use xen_abi::sysctl::{
-    self as abi, CpuTopo, CpuTopoInfo, DebugKeys, GetDomainInfoList, MemInfo, NumaInfo, PhysInfo414,
-    PhysInfo417, ReadConsole, Sysctl, XEN_SYSCTL_PHYSCAP_HAP, XEN_SYSCTL_PHYSCAP_HVM,
+    self as abi, CpuPoolOp, CpuTopo, CpuTopoInfo, DebugKeys, GetDomainInfoList, MemInfo, NumaInfo,
+    PhysInfo414, PhysInfo417, ReadConsole, SchedulerOp, Sysctl, XEN_SYSCTL_PHYSCAP_HAP,
+    XEN_SYSCTL_PHYSCAP_HVM,
 };
 use xen_abi::{DomId, Errno};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
@@ -43,7 +46,8 @@ pub(super) unsafe fn handle(request: Request<'_>) -> Answer {
             }
             abi::XEN_SYSCTL_PHYSINFO => physinfo(state, &mut arg),
             abi::XEN_SYSCTL_SCHED_ID => {
-                answer(&mut arg, &abi::SchedId { sched_id: xen_abi::domctl::XEN_SCHEDULER_CREDIT2 });
+                let sched_id = state.pools[&0].scheduler;
+                answer(&mut arg, &abi::SchedId { sched_id });
             }
             abi::XEN_SYSCTL_GETDOMAININFOLIST => {
                 let mut own: GetDomainInfoList = payload(&arg);
@@ -87,6 +91,16 @@ pub(super) unsafe fn handle(request: Request<'_>) -> Answer {
                     write_nth(own.distance, 0, &10u32)?;
                 }
                 own.num_nodes = nodes;
+                answer(&mut arg, &own);
+            }
+            abi::XEN_SYSCTL_CPUPOOL_OP => {
+                let mut own: CpuPoolOp = payload(&arg);
+                cpupool::handle(state, &mut own)?;
+                answer(&mut arg, &own);
+            }
+            abi::XEN_SYSCTL_SCHEDULER_OP => {
+                let mut own: SchedulerOp = payload(&arg);
+                cpupool::scheduler(state, &mut own)?;
                 answer(&mut arg, &own);
             }
             _ => return Err(Errno::EOPNOTSUPP),

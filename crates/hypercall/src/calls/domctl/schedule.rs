@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 use core::mem::offset_of;
 
 use xen_abi::domctl::{
-    self as abi, SchedCredit, SchedCredit2, SchedulerOp, VcpuAffinity, XEN_DOMCTL_SCHEDOP_GETINFO,
-    XEN_DOMCTL_SCHEDOP_PUTINFO, XEN_VCPUAFFINITY_HARD, XEN_VCPUAFFINITY_SOFT,
+    self as abi, SchedCredit, SchedCredit2, SchedParamVcpu, SchedRtds, SchedVcpus, SchedulerOp, VcpuAffinity,
+    XEN_DOMCTL_SCHEDOP_GETINFO, XEN_DOMCTL_SCHEDOP_GETVCPUINFO, XEN_DOMCTL_SCHEDOP_PUTINFO,
+    XEN_DOMCTL_SCHEDOP_PUTVCPUINFO, XEN_VCPUAFFINITY_HARD, XEN_VCPUAFFINITY_SOFT,
 };
 use xen_abi::xen::XenctlBitmap;
 use xen_abi::{DomId, VcpuId};
@@ -29,6 +30,8 @@ const HARD: Place =
     Place::Argument(PAYLOAD + offset_of!(VcpuAffinity, cpumap_hard) + offset_of!(XenctlBitmap, bitmap));
 const SOFT: Place =
     Place::Argument(PAYLOAD + offset_of!(VcpuAffinity, cpumap_soft) + offset_of!(XenctlBitmap, bitmap));
+
+const VCPUS: Place = Place::Argument(PAYLOAD + offset_of!(SchedulerOp, u) + offset_of!(SchedVcpus, vcpus));
 
 /// The CPUs that a vCPU is to run on; sets are as in [`Affinity`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -162,11 +165,73 @@ pub fn credit2(abi: Abi, dom: DomId) -> Call<SchedCredit2> {
     unsafe { scheduler_op(abi, dom, Scheduler::CREDIT2, XEN_DOMCTL_SCHEDOP_GETINFO, &none, parameters) }
 }
 
-/// Sets a domain's parameters under credit2. A weight of 0 and a cap of `u16::MAX` leave theirs alone.
+/// Sets a domain's parameters under credit2. A weight of 0 leaves its own alone; there is no such cap.
 ///
-/// Hypercall: `XEN_DOMCTL_scheduler_op`. Fails with `EINVAL`: another scheduler.
+/// Hypercall: `XEN_DOMCTL_scheduler_op`. Fails with `EINVAL`: another scheduler, or a cap above 100 for each vCPU; the weight is
+/// set then.
 #[must_use]
 pub fn set_credit2(abi: Abi, dom: DomId, wish: SchedCredit2) -> Call<()> {
     // SAFETY: credit2 uses that structure.
     unsafe { scheduler_op(abi, dom, Scheduler::CREDIT2, XEN_DOMCTL_SCHEDOP_PUTINFO, &wish, nothing) }
+}
+
+/// Parameters of vCPUs under RTDS.
+///
+/// # Safety
+/// `cmd` is one of the commands for vCPUs.
+unsafe fn rtds_op<T>(
+    abi: Abi,
+    dom: DomId,
+    cmd: u32,
+    vcpus: &[SchedParamVcpu],
+    decode: fn(&Reply<'_>) -> T,
+) -> Call<T> {
+    let mut argument = SchedulerOp { sched_id: Scheduler::RTDS.0, cmd, ..SchedulerOp::new_zeroed() };
+    let list = SchedVcpus { vcpus: 0, nr_vcpus: vcpus.len() as u32, padding: 0 };
+    argument.u.as_mut_bytes().copy_from_slice(list.as_bytes());
+    let vcpus = Buffer::of(VCPUS, vcpus);
+    // SAFETY: Xen reads and writes `nr_vcpus` elements.
+    unsafe {
+        linked(
+            "XEN_DOMCTL_scheduler_op",
+            abi::XEN_DOMCTL_SCHEDULER_OP,
+            abi,
+            dom,
+            &argument,
+            vec![vcpus],
+            decode,
+        )
+    }
+}
+
+/// The parameters of a domain's vCPUs from `first` on, `count` of them, under RTDS. Xen may answer about fewer, the first
+/// ones: ask again for the rest.
+///
+/// Hypercall: `XEN_DOMCTL_scheduler_op`, `GETVCPUINFO`. Fails with `EINVAL`: another scheduler, or no such vCPU.
+#[must_use]
+pub fn rtds(abi: Abi, dom: DomId, first: VcpuId, count: u32) -> Call<Vec<SchedRtds>> {
+    let vcpus: Vec<_> =
+        (0..count).map(|n| SchedParamVcpu { u: [0; 3], vcpuid: first.0.saturating_add(n) }).collect();
+    let decode = |reply: &Reply<'_>| {
+        let done = parameters::<SchedVcpus>(reply).nr_vcpus as usize;
+        let told = reply.elements::<SchedParamVcpu>(0, done);
+        told.map(|vcpu| SchedRtds { period: vcpu.u[0], budget: vcpu.u[1], flags: vcpu.u[2] }).collect()
+    };
+    // SAFETY: the command is one for vCPUs.
+    unsafe { rtds_op(abi, dom, XEN_DOMCTL_SCHEDOP_GETVCPUINFO, &vcpus, decode) }
+}
+
+/// Sets vCPUs' parameters under RTDS; answers how many were set, the first ones.
+///
+/// Hypercall: `XEN_DOMCTL_scheduler_op`, `PUTVCPUINFO`. Fails with `EINVAL`: another scheduler, no such vCPU, a period or budget
+/// below 10 microseconds or a budget longer than its period; the vCPUs before that one are set.
+#[must_use]
+pub fn set_rtds(abi: Abi, dom: DomId, wishes: &[(VcpuId, SchedRtds)]) -> Call<u32> {
+    let vcpus: Vec<_> = wishes
+        .iter()
+        .map(|(vcpu, wish)| SchedParamVcpu { u: [wish.period, wish.budget, wish.flags], vcpuid: vcpu.0 })
+        .collect();
+    let decode = |reply: &Reply<'_>| parameters::<SchedVcpus>(reply).nr_vcpus;
+    // SAFETY: the command is one for vCPUs.
+    unsafe { rtds_op(abi, dom, XEN_DOMCTL_SCHEDOP_PUTVCPUINFO, &vcpus, decode) }
 }

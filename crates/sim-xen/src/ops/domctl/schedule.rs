@@ -1,15 +1,17 @@
-//! Where vCPUs run, and how much. The scheduler is credit2.
+//! Where vCPUs run, and how much.
 
 use xen_abi::Errno;
 use xen_abi::domctl::{
-    self as abi, Domctl, SchedCredit2, SchedulerOp, VcpuAffinity, XEN_DOMCTL_SCHEDOP_GETINFO,
-    XEN_DOMCTL_SCHEDOP_PUTINFO, XEN_SCHEDULER_CREDIT2, XEN_VCPUAFFINITY_HARD, XEN_VCPUAFFINITY_SOFT,
+    self as abi, Domctl, SchedCredit2, SchedParamVcpu, SchedRtds, SchedVcpus, SchedulerOp, VcpuAffinity,
+    XEN_DOMCTL_SCHEDOP_GETINFO, XEN_DOMCTL_SCHEDOP_GETVCPUINFO, XEN_DOMCTL_SCHEDOP_PUTINFO,
+    XEN_DOMCTL_SCHEDOP_PUTVCPUINFO, XEN_DOMCTL_SCHEDRT_EXTRA, XEN_VCPUAFFINITY_HARD, XEN_VCPUAFFINITY_SOFT,
 };
 use xen_abi::xen::XenctlBitmap;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::{answer, payload};
-use crate::access::{read_many, write_nth};
+use crate::access::{read_many, read_nth, write_nth};
+use crate::domain::Domain;
 use crate::state::State;
 
 /// # Safety
@@ -18,7 +20,8 @@ pub(super) unsafe fn handle(state: &mut State, arg: &mut Domctl) -> Result<(), E
     match arg.cmd {
         abi::XEN_DOMCTL_SCHEDULER_OP => {
             let mut own: SchedulerOp = payload(arg);
-            scheduler(state, arg, &mut own)?;
+            // SAFETY: the caller's promise.
+            unsafe { scheduler(state, arg, &mut own)? };
             answer(arg, &own);
         }
         abi::XEN_DOMCTL_GETVCPUAFFINITY | abi::XEN_DOMCTL_SETVCPUAFFINITY => {
@@ -31,25 +34,84 @@ pub(super) unsafe fn handle(state: &mut State, arg: &mut Domctl) -> Result<(), E
     Ok(())
 }
 
-fn scheduler(state: &mut State, arg: &Domctl, own: &mut SchedulerOp) -> Result<(), Errno> {
-    if own.sched_id != XEN_SCHEDULER_CREDIT2 {
+/// # Safety
+/// The array of vCPUs is as long as it says.
+unsafe fn scheduler(state: &mut State, arg: &Domctl, own: &mut SchedulerOp) -> Result<(), Errno> {
+    let pool = state.domain(arg.domain)?.cpupool;
+    if state.pools.get(&pool).is_none_or(|pool| pool.scheduler != own.sched_id) {
         return Err(Errno::EINVAL);
     }
-    let weight = &mut state.domain(arg.domain)?.weight;
+    if own.cmd > XEN_DOMCTL_SCHEDOP_GETVCPUINFO {
+        return Err(Errno::EINVAL);
+    }
+    let domain = state.domain(arg.domain)?;
+    match own.sched_id {
+        abi::XEN_SCHEDULER_CREDIT | abi::XEN_SCHEDULER_CREDIT2 => share(domain, own),
+        // SAFETY: the caller's promise.
+        abi::XEN_SCHEDULER_RTDS => unsafe { rtds(domain, own) },
+        // The others keep nothing for a domain, and do not mind being asked.
+        _ => Ok(()),
+    }
+}
+
+/// Weight and cap. The two schedulers have the same structure, and other rules.
+fn share(domain: &mut Domain, own: &mut SchedulerOp) -> Result<(), Errno> {
     let room = &mut own.u.as_mut_bytes()[..size_of::<SchedCredit2>()];
     match own.cmd {
-        XEN_DOMCTL_SCHEDOP_GETINFO => room.copy_from_slice(weight.as_bytes()),
+        XEN_DOMCTL_SCHEDOP_GETINFO => {
+            let (weight, cap) = domain.share;
+            room.copy_from_slice(SchedCredit2 { weight, cap }.as_bytes());
+        }
         XEN_DOMCTL_SCHEDOP_PUTINFO => {
             let wish = SchedCredit2::read_from_bytes(room).map_err(|_| Errno::EINVAL)?;
             if wish.weight != 0 {
-                weight.weight = wish.weight;
+                domain.share.0 = wish.weight;
             }
-            if wish.cap != u16::MAX {
-                weight.cap = wish.cap;
+            match own.sched_id {
+                abi::XEN_SCHEDULER_CREDIT if wish.cap == u16::MAX => {}
+                // credit2 looks at the cap when it has set the weight.
+                abi::XEN_SCHEDULER_CREDIT2 if usize::from(wish.cap) > 100 * domain.vcpus.len() => {
+                    return Err(Errno::EINVAL);
+                }
+                _ => domain.share.1 = wish.cap,
             }
         }
         _ => return Err(Errno::EINVAL),
     }
+    Ok(())
+}
+
+/// Vcpus that RTDS does in one call, where others wait for the CPU.
+const AT_ONCE: u32 = 64;
+
+/// # Safety
+/// The array of vCPUs is as long as it says.
+unsafe fn rtds(domain: &mut Domain, own: &mut SchedulerOp) -> Result<(), Errno> {
+    let is_change = match own.cmd {
+        XEN_DOMCTL_SCHEDOP_PUTVCPUINFO => true,
+        XEN_DOMCTL_SCHEDOP_GETVCPUINFO => false,
+        _ => return Err(Errno::EOPNOTSUPP),
+    };
+    let mut list = SchedVcpus::read_from_bytes(own.u.as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let count = list.nr_vcpus.min(AT_ONCE);
+    for n in 0..count as usize {
+        // SAFETY: the caller's promise.
+        let mut one: SchedParamVcpu = unsafe { read_nth(list.vcpus, n)? };
+        let vcpu = domain.vcpus.get_mut(one.vcpuid as usize).ok_or(Errno::EINVAL)?;
+        if is_change {
+            let [period, budget, flags] = one.u;
+            if budget < 10 || period < budget {
+                return Err(Errno::EINVAL);
+            }
+            vcpu.rtds = SchedRtds { period, budget, flags: flags & XEN_DOMCTL_SCHEDRT_EXTRA };
+        } else {
+            one.u = [vcpu.rtds.period, vcpu.rtds.budget, vcpu.rtds.flags];
+            // SAFETY: the caller's promise.
+            unsafe { write_nth(list.vcpus, n, &one)? };
+        }
+    }
+    list.nr_vcpus = count;
+    own.u.as_mut_bytes().copy_from_slice(list.as_bytes());
     Ok(())
 }
 
