@@ -18,8 +18,8 @@ use xen_abi::sched::{SHUTDOWN_CRASH, SHUTDOWN_POWEROFF};
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Lives after which everything that is remembered of the dead is full: ends, consoles.
-const WARM: usize = 100;
+/// Lives after which everything that is remembered is full: ends, dead consoles, the journal.
+const WARM: usize = 300;
 /// Lives that are measured.
 const LIVES: usize = 200;
 
