@@ -1,4 +1,4 @@
-//! The control domain's own log: `hostctl log` and `xm log`.
+//! The control domain's own log, in words for those who work on it. What was done to domains, `xm log` tells.
 
 use anyhow::Result;
 use proto::endpoints::HostLog;
@@ -11,7 +11,6 @@ use crate::connect::Options;
 use crate::exit;
 use crate::log_lines::{LogLines, Text};
 use crate::output::Output;
-use crate::xm::Context;
 use crate::xm::failure::Failure;
 
 const SIGINT: i32 = rustix::process::Signal::INT.as_raw();
@@ -43,15 +42,6 @@ impl Log {
             Err(Failure::Interrupted | Failure::NoDomain(_)) => Ok(out.stopped(SIGINT)),
         }
     }
-}
-
-/// Runs `xm log`.
-///
-/// # Errors
-/// The control domain cannot be reached, or refuses.
-pub fn xm(context: &mut Context<'_>, _: &[String]) -> Result<(), Failure> {
-    let mut client = context.connect()?;
-    copy(&mut client, false, context.out)
 }
 
 fn copy(client: &mut Client, follow: bool, out: &mut Output) -> Result<(), Failure> {

@@ -97,7 +97,6 @@ fn logs_are_one_object_a_line() {
     let dir = fake.lab("one", true);
     std::fs::write(dir.join("xen.log"), "(XEN) one\r\n(XEN) two\n").unwrap();
     assert_eq!(objects(&fake.run(&["--json", "log"])), [json!({ "line": "INFO up" })]);
-    assert_eq!(objects(&fake.run(&["xm", "log", "--json"])), [json!({ "line": "INFO up" })]);
     assert_eq!(
         objects(&fake.run(&["console-log", "guest1", "--json"])),
         [json!({ "line": "hello from guest1" })]

@@ -15,14 +15,18 @@ pub mod info;
 pub mod life;
 pub mod lifecycle;
 pub mod list;
+pub mod log;
 pub mod memory;
 pub mod names;
 pub mod pin;
 pub mod sched;
+pub mod shell;
 pub mod shutdown;
 pub mod table;
+pub mod top;
 pub mod uptime;
 pub mod vcpu;
+pub mod why_not;
 
 use crate::client::Client;
 use crate::connect::Options;

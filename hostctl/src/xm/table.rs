@@ -7,8 +7,8 @@ mod notes;
 
 use crate::xm::failure::Failure;
 use crate::xm::{
-    Context, console, cpupool, create, debug_keys, dmesg, dump_core, info, life, lifecycle, list, memory,
-    names, pin, sched, shutdown, uptime, vcpu,
+    Context, console, cpupool, create, debug_keys, dmesg, dump_core, info, life, lifecycle, list, log,
+    memory, names, pin, sched, shell, shutdown, top, uptime, vcpu, why_not,
 };
 
 /// How many words a command takes after its name.
@@ -68,7 +68,13 @@ pub static COMMANDS: &[Command] = &[
         words: Words::Between(1, 3),
         run: Some(console::run),
     },
-    absent("vncviewer", "[--[vncviewer-]autopass] <Domain>", "Attach to <Domain>'s VNC server."),
+    simple(
+        "vncviewer",
+        "[--[vncviewer-]autopass] <Domain>",
+        "Say why <Domain> has no VNC server.",
+        Words::Any,
+        why_not::vncviewer,
+    ),
     Command {
         name: "create",
         synopsis: "<ConfigFile> [options] [vars]",
@@ -188,7 +194,14 @@ pub static COMMANDS: &[Command] = &[
         Words::Between(2, 3),
         life::trigger,
     ),
-    absent("top", "", "Watch the host and its domains."),
+    Command {
+        name: "top",
+        synopsis: "[options]",
+        about: "Watch the host and its domains.",
+        options: top::OPTIONS,
+        words: Words::Any,
+        run: Some(top::run),
+    },
     simple("unpause", "<Domain>", "Let a paused domain run.", Words::Exactly(1), lifecycle::unpause),
     Command {
         name: "uptime",
@@ -253,8 +266,15 @@ pub static COMMANDS: &[Command] = &[
         words: Words::Between(0, 1),
         run: Some(info::run),
     },
-    simple("log", "", "Print the control domain's log.", Words::Exactly(0), crate::log::xm),
-    absent("serve", "", "Pass on another program's calls to the control domain."),
+    Command {
+        name: "log",
+        synopsis: "[-f|--follow]",
+        about: "Print what was done, for whom, and where the time went.",
+        options: log::OPTIONS,
+        words: Words::Between(0, 1),
+        run: Some(log::run),
+    },
+    simple("serve", "", "Say why there is nothing to pass calls on to.", Words::Exactly(0), why_not::serve),
     Command {
         name: "sched-credit2",
         synopsis: "[-d <Domain> [-w[=WEIGHT]]]",
@@ -424,12 +444,12 @@ pub static COMMANDS: &[Command] = &[
         Words::Exactly(0),
         cpupool::numa_split,
     ),
-    absent("shell", "", "Read commands and run them."),
+    simple("shell", "", "Read commands and run them.", Words::Exactly(0), shell::run),
     // The last ones have no line in the help, as in xm: no description.
-    absent("event-monitor", "", ""),
-    absent("network-new", "", ""),
-    absent("network-del", "", ""),
-    absent("network-show", "", ""),
+    simple("event-monitor", "", "", Words::Any, why_not::event_monitor),
+    simple("network-new", "", "", Words::Any, why_not::xen_api),
+    simple("network-del", "", "", Words::Any, why_not::xen_api),
+    simple("network-show", "", "", Words::Any, why_not::xen_api),
 ];
 
 /// The commands of the short help, in its order.

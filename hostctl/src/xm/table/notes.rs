@@ -33,7 +33,7 @@ impl Command {
 /// In the order of the table.
 static NOTES: &[Notes] = &[
     note("console", "xm console web", "attach to web's console; Ctrl-] detaches", None),
-    note("vncviewer", "xm vncviewer web", "look at web's screen", None),
+    note("vncviewer", "xm vncviewer web", "say why web has no screen", None),
     note(
         "create",
         "xm create web.cfg memory=96 -c",
@@ -69,7 +69,13 @@ static NOTES: &[Notes] = &[
     note("debug-keys", "xm debug-keys q", "have Xen tell of all domains on its console", Some("debug-keys")),
     note("dmesg", "xm dmesg -c", "print Xen's messages, and clear them", Some("dmesg")),
     note("info", "xm info -n", "print what the machine is, with its topology", Some("info")),
-    note("log", "xm log", "print what the control domain did, and why", Some("log")),
+    note("log", "xm log -f", "print what the control domain did and does, and why", Some("log")),
+    note("serve", "xm serve", "say why there is no server to speak to", None),
+    note("shell", "xm shell", "type commands one after the other; exit leaves", None),
+    note("event-monitor", "xm event-monitor", "say that there are no events", None),
+    note("network-new", "xm network-new lan", "say why there are no networks", None),
+    note("network-del", "xm network-del lan", "say why there are no networks", None),
+    note("network-show", "xm network-show", "say why there are no networks", None),
     note("sched-credit2", "xm sched-credit2 -d web -w 512", "give web twice the usual weight", Some("sched")),
     note("sched-credit", "xm sched-credit -d web -c 50", "give web half a processor at most", Some("sched")),
     note("sched-sedf", "xm sched-sedf web -p 20 -s 5", "give web 5 of every 20 ms", Some("sched")),
