@@ -38,8 +38,6 @@ pub struct DomainDetail {
     pub share: Option<(u16, u16)>,
     /// The processors that each vCPU may run on; none listed: all.
     pub cpus: Vec<Vec<u32>>,
-    /// The pool of processors that it runs on, by its name.
-    pub pool: String,
     /// Its security label's number; 0 without one.
     pub ssidref: u32,
     /// The frames of its rings to xenstore and its console, where we made it.

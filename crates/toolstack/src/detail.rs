@@ -90,7 +90,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                     .into_iter()
                     .map(|pin| told.get(pin).map(|affinity| pinned(&affinity, host_cpus)).unwrap_or_default())
                     .collect(),
-                pool: pool_name(told_of.as_ref().map_or(0, |told| told.cpupool)),
                 ssidref: told_of.map_or(0, |told| told.ssidref),
                 rings: record.and_then(|_| self.rings_of(domid)),
             }
@@ -120,11 +119,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         };
         Some(Rings { store: frame("store")?, console: frame("console")? })
     }
-}
-
-/// What xend called a pool that nobody has named.
-fn pool_name(number: u32) -> String {
-    alloc::format!("Pool-{number}")
 }
 
 /// How much is asked about a domain.

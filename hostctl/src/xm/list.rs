@@ -45,7 +45,7 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
     let is_labelled = parsed.has(&["label"]);
     if is_long || is_labelled || pool.is_some() {
         let mut details = details(&mut client, &parsed.words)?;
-        let is_in_pool = |detail: &DomainDetail| pool.is_none_or(|pool| detail.pool == pool);
+        let is_in_pool = |detail: &DomainDetail| pool.is_none_or(|pool| detail.info.pool == pool);
         details.retain(|detail| is_wanted(&detail.info) && is_in_pool(detail));
         return if is_long {
             print_long(context, &details)

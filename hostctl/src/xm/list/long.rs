@@ -21,7 +21,7 @@ pub(super) fn form(detail: &DomainDetail, now: Duration) -> Sxp {
         form.extend([number("cpu_weight", weight.into()), number("cpu_cap", cap.into())]);
     }
     form.extend([
-        Sxp::pair("pool_name", detail.pool.as_str()),
+        Sxp::pair("pool_name", detail.info.pool.as_str()),
         Sxp::pair("bootloader", ""),
         number("vcpus", info.max_vcpus.into()),
         Sxp::pair("cpus", cpus.iter().map(|cpus| numbers(cpus)).collect::<Vec<_>>()),
@@ -90,7 +90,6 @@ pub(super) fn json(detail: &DomainDetail) -> Value {
             ("weight".into(), json!(weight)),
             ("cap".into(), json!(cap)),
             ("cpus".into(), json!(detail.cpus)),
-            ("pool".into(), json!(detail.pool)),
             ("ssidref".into(), json!(detail.ssidref)),
             ("rings".into(), json!(rings)),
         ]);
@@ -130,7 +129,6 @@ mod tests {
             config: None,
             share: None,
             cpus: vec![vec![], vec![1, 3]],
-            pool: "Pool-0".into(),
             ssidref: 0x0001_0002,
             rings: Some(Rings { store: 1_044_475, console: 1_044_476 }),
         };
