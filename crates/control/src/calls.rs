@@ -196,15 +196,18 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn set_memory(&'static self, wish: MemoryWish) -> Result<DomainMemory, ResizeError> {
-        self.toolstack.set_memory(&wish)
+        let what = format!("mem-set {} KiB", wish.kib);
+        self.toolstack.on_command(&what, &wish.domain, async { self.toolstack.set_memory(&wish) }).await
     }
 
     async fn set_max_memory(&'static self, wish: MemoryWish) -> Result<DomainMemory, ResizeError> {
-        self.toolstack.set_max_memory(&wish)
+        let what = format!("mem-max {} KiB", wish.kib);
+        self.toolstack.on_command(&what, &wish.domain, async { self.toolstack.set_max_memory(&wish) }).await
     }
 
     async fn set_vcpus(&'static self, wish: VcpuWish) -> Result<DomainVcpuCount, ResizeError> {
-        self.toolstack.set_vcpus(&wish)
+        let what = format!("vcpu-set {}", wish.count);
+        self.toolstack.on_command(&what, &wish.domain, async { self.toolstack.set_vcpus(&wish) }).await
     }
 
     async fn vcpus(&'static self, query: VcpuQuery) -> Result<VcpuListing, VcpuListError> {
@@ -212,7 +215,11 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn pin(&'static self, request: PinRequest) -> Result<(), PinError> {
-        self.toolstack.pin(&request)
+        let what = match request.vcpu {
+            Some(vcpu) => format!("vcpu-pin {vcpu}"),
+            None => "vcpu-pin all".into(),
+        };
+        self.toolstack.on_command(&what, &request.domain, async { self.toolstack.pin(&request) }).await
     }
 
     async fn open_console(&'static self, request: ConsoleOpen) -> Result<ConsoleOpened, DomainError> {
@@ -249,7 +256,8 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             None => None,
         };
         let packing = if memory.is_some() { Packing::Plain } else { Packing::Lz4 };
-        let dump = self.toolstack.dump(&request.domain, request.pause, packing)?;
+        let dump = async { self.toolstack.dump(&request.domain, request.pause, packing) };
+        let dump = self.toolstack.on_command("dump-core", &request.domain, dump).await?;
         let stream = self.open_stream(request.channel).map_err(|error| match error {
             DomainError::TooManyStreams { limit } => DumpError::TooManyStreams { limit },
             _ => DumpError::ChannelInUse,
