@@ -9,6 +9,10 @@ use core::ops::Range;
 
 use xen_abi::{Gfn, KiB, Pages};
 
+/// Frames of gaps that are looked at of one domain, which is 16 GiB of addresses. A guest may have moved a page of its own to the end of
+/// what can be addressed; whoever looks for it there looks for hours, and the guest stands still meanwhile.
+const MOST_OF_GAPS: u64 = 1 << 22;
+
 /// Frames, and how many pages can be among them at most; a gap expects none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
@@ -23,6 +27,8 @@ pub(super) struct Scan {
     parts: Vec<Part>,
     /// Pages that have not been found yet.
     missing: u64,
+    /// Frames of gaps that may still be looked at.
+    gaps: u64,
 }
 
 impl Scan {
@@ -41,7 +47,9 @@ impl Scan {
         parts.push(Part { frames: at..at.max(last.0.saturating_add(1)), expected: 0 });
         parts.retain(|part| !part.frames.is_empty());
         parts.reverse();
-        Scan { parts, missing: pages.0 }
+        // Where nothing is known of a domain, all of it is gap.
+        let gaps = MOST_OF_GAPS.saturating_add(if most.is_none() { pages.0.saturating_mul(2) } else { 0 });
+        Scan { parts, missing: pages.0, gaps }
     }
 
     /// A page was found.
@@ -55,12 +63,18 @@ impl Scan {
             let later: u64 = self.parts.iter().rev().skip(1).map(|part| part.expected).sum();
             let part = self.parts.last_mut()?;
             let is_gap = part.expected == 0;
-            if part.frames.is_empty() || (is_gap && self.missing <= later) {
+            if part.frames.is_empty() || (is_gap && (self.missing <= later || self.gaps == 0)) {
                 self.parts.pop();
                 continue;
             }
             let start = part.frames.start;
             part.frames.start = part.frames.end.min(start + most);
+            if is_gap {
+                self.gaps = self.gaps.saturating_sub(part.frames.start - start);
+                if self.gaps == 0 {
+                    log::warn!("{} pages of a domain are too far from the others to be dumped", self.missing);
+                }
+            }
             return Some(start..part.frames.start);
         }
     }
@@ -117,6 +131,17 @@ mod tests {
         let high = [0..2048, 0xfeffc..0xfeffd, 0xfeffe..0xff000, 0x12_0000..0x12_0001];
         let seen = looked_at(Some(KiB(8 << 10)), &high);
         assert!(seen.iter().any(|range| range.contains(&0x12_0000)), "{seen:?}");
+    }
+
+    #[test]
+    fn a_page_that_a_guest_put_far_away_is_not_looked_for_without_end() {
+        let far = 1 << 34;
+        let has =
+            [0..2047, SPECIAL.start + 4..SPECIAL.start + 5, SPECIAL.start + 6..SPECIAL.end, far..far + 1];
+        let seen = looked_at(Some(KiB(8 << 10)), &has);
+        assert!(seen.iter().any(|range| range.contains(&SPECIAL.start)), "the rest is there: {seen:?}");
+        let frames: u64 = seen.iter().map(|range| range.end - range.start).sum();
+        assert!((MOST_OF_GAPS..MOST_OF_GAPS + 4096).contains(&frames), "{frames} frames were looked at");
     }
 
     #[test]
