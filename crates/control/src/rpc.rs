@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use hypercall::{Aperture, Door};
 use link::DownReason;
 use link::rpc::{Begin, Bounds, Finish, ReplyCache};
-use proto::endpoints::{CoreWait, DomainFollow, DomainWait, Endpoint, HostJournalWait};
+use proto::endpoints::{CoreWait, DomainFollow, DomainSysrq, DomainWait, Endpoint, HostJournalWait};
 use proto::wire::{Fault, Key, Request, RequestId, Response};
 
 use crate::control::Control;
@@ -24,7 +24,8 @@ const BOUNDS: Bounds = Bounds { running: MOST_CALLS, arguments: 512 << 10, ids: 
 const WAITING: usize = 32;
 
 /// The calls that wait.
-const WAITS: [Key; 4] = [DomainWait::KEY, DomainFollow::KEY, HostJournalWait::KEY, CoreWait::KEY];
+const WAITS: [Key; 5] =
+    [DomainWait::KEY, DomainFollow::KEY, DomainSysrq::KEY, HostJournalWait::KEY, CoreWait::KEY];
 
 /// Calls that run or were answered lately.
 pub(crate) struct Calls<H: Host> {

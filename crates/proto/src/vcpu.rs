@@ -57,6 +57,13 @@ impl CpuSet {
         (0..=MAX_CPU).take(self.0.len().saturating_mul(8)).filter(|&cpu| self.has(cpu))
     }
 
+    /// The same set without CPUs above [`MAX_CPU`], so that it takes no more memory than a set can be worth.
+    #[must_use]
+    pub fn bounded(&self) -> CpuSet {
+        const BYTES: usize = (MAX_CPU as usize + 1) / 8;
+        CpuSet(self.0[..self.0.len().min(BYTES)].to_vec())
+    }
+
     /// Those that are in the other one too.
     #[must_use]
     pub fn within(&self, other: &CpuSet) -> CpuSet {

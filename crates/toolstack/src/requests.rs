@@ -29,6 +29,9 @@ use crate::race::first;
 use crate::registry::{self, Record, Serial};
 use crate::toolstack::{Mapping, Toolstack};
 
+/// The longest that a request is waited for, in milliseconds, whatever the asker says: an hour.
+const MOST_PATIENCE_MS: u32 = 3_600_000;
+
 /// How long a guest may take to end before that is noted in its node `xend/unresponsive`: xend's `SHUTDOWN_TIMEOUT`.
 pub const UNRESPONSIVE_NS: u64 = 30 * 1_000_000_000;
 
@@ -189,7 +192,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 
     fn deadline(&self, patience_ms: u32) -> u64 {
-        self.platform.now_ns().saturating_add(u64::from(patience_ms) * 1_000_000)
+        self.platform.now_ns().saturating_add(u64::from(patience_ms.min(MOST_PATIENCE_MS)) * 1_000_000)
     }
 
     /// A domain of ours that lives.

@@ -164,10 +164,11 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             Some(vcpu) => (vcpu, vcpu + 1),
             None => (0, nr_vcpus),
         };
-        if request.hard.within(&cpus).is_empty() {
+        let (hard, soft) = (request.hard.bounded(), request.soft.as_ref().map(CpuSet::bounded));
+        if hard.within(&cpus).is_empty() {
             return Err(PinError::NoCpu { vcpu: first, cpus });
         }
-        let pin = Pin { hard: Some(&request.hard.0), soft: request.soft.as_ref().map(|soft| &soft.0[..]) };
+        let pin = Pin { hard: Some(&hard.0), soft: soft.as_ref().map(|soft| &soft.0[..]) };
         let vcpus: Vec<u32> = (first..last).collect();
         for some in vcpus.chunks(VCPUS_AT_ONCE) {
             let mut batch = self.xen.batch();
@@ -182,11 +183,11 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             let done = batch.issue().map_err(refused(first))?;
             for (vcpu, call) in calls {
                 done.get(call).map_err(refused(vcpu))?;
-                self.note_pin(target, vcpu, &request.hard);
+                self.note_pin(target, vcpu, &hard);
             }
         }
         let which = request.vcpu.map_or("all vCPUs".into(), |vcpu| format!("vCPU {vcpu}"));
-        log::info!("d{}: {which} pinned to CPUs {}", target.domid(), request.hard);
+        log::info!("d{}: {which} pinned to CPUs {hard}", target.domid());
         Ok(())
     }
 

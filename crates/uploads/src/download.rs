@@ -29,6 +29,8 @@ const RIGHT_PROD: usize = 12;
 pub const DOWNLOAD_LEN: usize = RIGHT_DATA + (1 << RIGHT_ORDER);
 /// How much is moved before other tasks get their turn, in bytes.
 const TURN: usize = 256 << 10;
+/// The same on the line, in bytes: at 9,600 baud it takes five seconds, which is well within anybody's patience.
+const LINE_TURN: usize = 4 << 10;
 
 /// The shared memory's right ring is another's for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +120,8 @@ impl<S: Shared> Outlet<S> {
         patience: &impl AsyncFn(),
     ) -> Result<(), Gone> {
         let mut heard = Vec::new();
-        for part in bytes.chunks(TURN) {
+        let most = if self.ring.is_some() { TURN } else { LINE_TURN };
+        for part in bytes.chunks(most) {
             let Some(ring) = &mut self.ring else {
                 in_time(self.stream.write_all(part), pin!(patience())).await.ok_or(Gone::Silent)??;
                 continue;
