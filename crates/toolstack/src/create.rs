@@ -10,7 +10,7 @@ mod refusal;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use builder::{Images, Plan, PlanInput};
+use builder::{Images, MAX_VCPUS, Plan, PlanInput};
 use hypercall::{Aperture, ClaimedMemory, CreateDomain, Door};
 use image::{Container, KernelHeaders, ReadAt, Reader};
 use proto::domain::{CreateRequest, Created, DomainConfig};
@@ -65,7 +65,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub async fn create(&self, request: CreateRequest) -> Result<Created, CreateError> {
         let began_ns = self.platform.now_ns();
         let uuid = self.draw_uuid(request.config.uuid);
-        let life = Life { config: request.config, uuid, restarts: Restarts::default(), follows: None };
+        let mut config = request.config;
+        config.cpus.truncate(MAX_VCPUS as usize);
+        config.cpus.iter_mut().for_each(|set| *set = set.bounded());
+        let life = Life { config, uuid, restarts: Restarts::default(), follows: None };
         let built = self.build(&life, request.paused).await;
         self.note_built(began_ns, Who::Command, &life.config.name, &built);
         built
@@ -87,13 +90,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let reservation = self.reserve(name.clone(), life.uuid)?;
         let kernel = self.image(config.kernel)?;
         let ramdisk = config.ramdisk.map(|id| self.image(id)).transpose()?;
-        let mut images = Images {
-            kernel: reader(&kernel).ok_or(CreateError::BadKernel(BadKernel::Corrupt))?,
-            ramdisk: match &ramdisk {
-                Some(ramdisk) => Some(reader(ramdisk).ok_or(CreateError::BadRamdisk)?),
-                None => None,
-            },
-        };
+        let mut images = readers(&kernel, ramdisk.as_ref())?;
         let plan = self.plan(config, &mut images)?;
         self.find_memory(plan.host_memory())?;
         meter.phase("check", self.platform.now_ns());
@@ -129,6 +126,16 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             Err(Taken::Name(domid)) => Err(CreateError::NameInUse { domid: domid.map(|d| d.0) }),
             Err(Taken::Uuid(domid)) => Err(CreateError::UuidInUse { domid: domid.map_or(0, |d| d.0) }),
         }
+    }
+
+    /// Looks whether a domain could be built of what is there, without building it.
+    ///
+    /// # Errors
+    /// What [`Self::create`] would say of its kernel, its ramdisk and its sizes.
+    pub(crate) fn can_build(&self, config: &DomainConfig) -> Result<(), CreateError> {
+        let kernel = self.image(config.kernel)?;
+        let ramdisk = config.ramdisk.map(|id| self.image(id)).transpose()?;
+        self.plan(config, &mut readers(&kernel, ramdisk.as_ref())?).map(drop)
     }
 
     pub(crate) fn image(
@@ -198,6 +205,20 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
 }
 
 /// Reads from an image; None if it is no container.
+/// What a domain is built of, to be read.
+fn readers<'a, C: core::ops::Deref<Target = [u8]>>(
+    kernel: &'a StoredImage<'_, C>,
+    ramdisk: Option<&'a Rc<StoredImage<'_, C>>>,
+) -> Result<Images<'a>, CreateError> {
+    Ok(Images {
+        kernel: reader(kernel).ok_or(CreateError::BadKernel(BadKernel::Corrupt))?,
+        ramdisk: match ramdisk {
+            Some(ramdisk) => Some(reader(ramdisk).ok_or(CreateError::BadRamdisk)?),
+            None => None,
+        },
+    })
+}
+
 fn reader<'a, C: core::ops::Deref<Target = [u8]>>(image: &'a StoredImage<'_, C>) -> Option<Reader<'a>> {
     Container::parse(image.container()).ok().map(Container::reader)
 }

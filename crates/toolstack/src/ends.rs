@@ -146,6 +146,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         };
         if let Err(why) = is_out_of_the_way {
             log::error!("{name}: its rule was not followed: {why:?}");
+            // Nobody follows it a second time.
+            self.preserve(serial);
             return;
         }
         if restarts {

@@ -3,7 +3,7 @@
 use core::mem;
 
 use hypercall::{Aperture, Door};
-use proto::domain::{Created, DomainRef, ShutdownReason};
+use proto::domain::{Created, DomainConfig, DomainRef, ShutdownReason};
 use proto::error::DomainError;
 use proto::life::{RenameError, RenameRequest, ResetError, Trigger, TriggerError, TriggerRequest};
 use xen_abi::Errno;
@@ -78,7 +78,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             let record = registry.by_serial(serial).filter(|r| r.stage != Stage::Dying);
             let record = record.ok_or(ResetError::Refused(DomainError::NotStarted))?;
             Life {
-                config: record.config.clone(),
+                // One that was kept under another name comes back under that.
+                config: DomainConfig { name: record.name.as_str().into(), ..record.config.clone() },
                 uuid: record.uuid,
                 restarts: record.restarts,
                 follows: Some(serial),
@@ -87,6 +88,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let kernel = self.image(life.config.kernel).map_err(ResetError::Impossible)?;
         let ramdisk =
             life.config.ramdisk.map(|id| self.image(id)).transpose().map_err(ResetError::Impossible)?;
+        // Afterwards it would be too late to find out.
+        self.can_build(&life.config).map_err(ResetError::Impossible)?;
         let _followed = self.follow_up(serial);
         self.destroy_ours(serial).await.map_err(ResetError::Refused)?;
         // Nobody can have taken the name in between: there is no await from its release to its reservation.

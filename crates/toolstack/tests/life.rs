@@ -7,6 +7,7 @@ use proto::detail::{DetailQuery, DomainDetail};
 use proto::domain::{Action, CreateRequest, DomainConfig};
 use proto::error::{CreateError, DomainError, XenError};
 use proto::life::{RenameError, RenameRequest, ResetError, Trigger, TriggerError, TriggerRequest};
+use proto::resize::MemoryWish;
 use toolstack::name::Uuid;
 use xen_abi::sched::{SHUTDOWN_CRASH, SHUTDOWN_POWEROFF, SHUTDOWN_REBOOT};
 use xen_abi::{DomId, Errno};
@@ -112,6 +113,29 @@ fn a_crashed_domain_that_was_kept_can_be_reset_and_one_that_shut_down_not() {
     ] {
         assert_eq!(finish(world.stack.reset(&domain(name))), Err(ResetError::Refused(error)), "{name}");
     }
+}
+
+#[test]
+fn a_dead_one_that_was_kept_under_another_name_comes_back_under_that() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::RenameRestart);
+    world.end(domid, SHUTDOWN_CRASH);
+    finish(world.stack.obey_pending_rules());
+    let living = world.stack.find(&domain("a")).unwrap().domid;
+    let kept = world.stack.find(&domain(&domid.to_string())).unwrap().name;
+    let again = finish(world.stack.reset(&domain(&kept))).unwrap();
+    assert_eq!(world.stack.find(&domain(&kept)).unwrap().domid, again.domid);
+    assert_eq!(world.stack.find(&domain("a")).unwrap().domid, living, "the one that took its place lives on");
+}
+
+#[test]
+fn a_domain_that_was_told_to_have_too_little_is_not_destroyed_by_a_reset() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::Destroy);
+    world.stack.set_memory(&MemoryWish { domain: domain("a"), kib: 4 }).unwrap();
+    let reset = finish(world.stack.reset(&domain("a")));
+    assert!(matches!(reset, Err(ResetError::Impossible(_))), "{reset:?}");
+    assert!(world.sim.guest(DomId(domid)).is_running());
 }
 
 #[test]
