@@ -22,8 +22,9 @@ impl Keeping {
     pub(super) fn start(line: &str, core: &WaitingCore) -> io::Result<Keeping> {
         let mut child = another_self()
             .args(["--connect", line, "keep-core"])
-            .args(["--id", &core.id.0.to_string(), "--domid", &core.domid.to_string(), "--name", &core.name])
-            .args(["--present-name", &core.present_name])
+            .args(["--id", &core.id.0.to_string(), "--domid", &core.domid.to_string()])
+            // A name may begin with a dash.
+            .args([format!("--name={}", core.name), format!("--present-name={}", core.present_name)])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;

@@ -15,6 +15,9 @@ pub enum Cpus {
     Each(Vec<(String, CpuSet)>),
 }
 
+/// vCPUs that Xen lets an HVM or PVH guest have (`HVM_MAX_VCPUS` of public/hvm/hvm_info_table.h).
+const MOST_VCPUS: u32 = 128;
+
 impl Cpus {
     /// Reads a value: a list as text, one CPU as a number, or a list of these for each vCPU. An empty one says nothing.
     ///
@@ -29,10 +32,10 @@ impl Cpus {
         }
     }
 
-    /// The CPUs of each of so many vCPUs.
+    /// The CPUs of each of so many vCPUs, or of as many as Xen lets any guest have: the control domain refuses more.
     pub fn sets(&self, vcpus: u32) -> Vec<CpuSet> {
         match self {
-            Cpus::All(_, set) => vec![set.clone(); vcpus as usize],
+            Cpus::All(_, set) => vec![set.clone(); vcpus.min(MOST_VCPUS) as usize],
             Cpus::Each(lists) => lists.iter().map(|(_, set)| set.clone()).collect(),
         }
     }

@@ -93,8 +93,17 @@ fn obey(context: &mut Context<'_>, line: &str) -> Result<bool, Failure> {
                 context.out.line(&format!("*** {text}"))?;
             }
         }
+        // It would read the same lines.
+        [word, ..] if matches!(table::find(word), Some(table::Found::Command(found)) if found.name == "shell") =>
+        {
+            context.out.fail(crate::exit::FAILED, "this is the shell");
+        }
         [word, rest @ ..] => {
-            super::dispatch(word, rest, context.link, context.out)?;
+            // On a line of its own it is for that line.
+            context.out.is_json = context.json || super::has_json(rest);
+            let done = super::dispatch(word, rest, context.link, context.out);
+            context.out.is_json = context.json;
+            done?;
         }
     }
     Ok(false)
