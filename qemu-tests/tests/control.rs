@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Lives that must leave everything as it was.
 const LIVES: u32 = 200;
 /// Lives before them.
-const WARM: u32 = 90;
+const WARM: u32 = 140;
 /// The control domain keeps the end of its log; so many bytes may that take.
 const LOG: u64 = 64 << 10;
 /// How often the time from a guest's end to the return of `shutdown -w` is taken.
@@ -164,7 +164,7 @@ fn lives_leave_nothing(machine: &Machine) -> Result<()> {
         }
         Ok(())
     };
-    // The tables of what is remembered (ended lives, dead consoles, answered calls) are full from here on.
+    // The tables of what is remembered (ended lives, dead consoles, answered calls, the journal with two entries a life) are full from here on.
     live(WARM)?;
     let before = held(machine)?;
     live(LIVES)?;
