@@ -117,6 +117,9 @@ fn config(settings: &Settings, images: &Images) -> DomainConfig {
         vcpus: settings.vcpus,
         max_vcpus: settings.maxvcpus.unwrap_or(settings.vcpus),
         cpus: settings.cpu_sets(),
+        pool: None,
+        weight: None,
+        cap: None,
         kernel: images.kernel,
         kernel_name: settings.kernel.as_ref().map(Source::text).unwrap_or_default(),
         ramdisk: images.ramdisk,
@@ -172,7 +175,24 @@ pub fn refusal(name: &str, kernel: &str, error: &CreateError) -> String {
             format!("domain '{name}': maxmem is below memory, or maxvcpus below vcpus; raise the maximum")
         }
         CreateError::NoCpu => format!(
-            "domain '{name}': of the CPUs that a vCPU may run on (cpus), none is there; 'xm info' shows how many the machine has"
+            "domain '{name}': of the CPUs that a vCPU may run on (cpus), none is there, or in its pool; 'xm info' and 'xm cpupool-list -c' show which there are"
+        ),
+        CreateError::NoPool(pool) => {
+            format!("unknown pool {}: domain '{name}' cannot run in it; 'xm cpupool-list' shows which there are", pool.0)
+        }
+        CreateError::PoolHasNoCpu(pool) => format!(
+            "pool {0} not activated: it has no processor for domain '{name}'; give it one with 'xm cpupool-cpu-add {0} CPU'",
+            pool.0
+        ),
+        CreateError::NoShares(scheduler) => format!(
+            "domain '{name}' cannot have a cpu_weight or a cpu_cap: its pool's scheduler, {scheduler}, knows neither; \
+             leave them out, or choose another pool"
+        ),
+        CreateError::BadWeight => {
+            format!("domain '{name}': cpu_weight is out of range; 1 to 65535 are possible")
+        }
+        CreateError::BadCap { most } => format!(
+            "domain '{name}': cpu_cap is out of range; 0 (no limit) to {most} are possible: 100 for each of its vcpus"
         ),
         CreateError::CmdlineTooLong { len, most } => {
             format!("the command line of domain '{name}' has {len} bytes, and {most} are possible; shorten extra")
@@ -223,6 +243,7 @@ fn bad_kernel(kernel: &str, reason: &BadKernel) -> String {
 #[cfg(test)]
 mod tests {
     use proto::error::XenError;
+    use proto::sched::{PoolRef, Scheduler};
 
     use super::*;
     use std::path::Path;
@@ -244,6 +265,23 @@ mod tests {
                 CreateError::NotEnoughMemory { needed_kib: 1025, free_kib: 2047 },
                 "not enough free memory for domain 'g': 2 MiB are needed and 1 MiB are free; ask for less, or destroy \
                  another domain",
+            ),
+            (
+                CreateError::NoPool(PoolRef("fast".into())),
+                "unknown pool fast: domain 'g' cannot run in it; 'xm cpupool-list' shows which there are",
+            ),
+            (
+                CreateError::PoolHasNoCpu(PoolRef("fast".into())),
+                "pool fast not activated: it has no processor for domain 'g'; give it one with 'xm cpupool-cpu-add fast CPU'",
+            ),
+            (
+                CreateError::NoShares(Scheduler::Rtds),
+                "domain 'g' cannot have a cpu_weight or a cpu_cap: its pool's scheduler, rtds, knows neither; leave them \
+                 out, or choose another pool",
+            ),
+            (
+                CreateError::BadCap { most: 200 },
+                "domain 'g': cpu_cap is out of range; 0 (no limit) to 200 are possible: 100 for each of its vcpus",
             ),
             (
                 CreateError::BadVcpus { asked: 0, most: 128 },

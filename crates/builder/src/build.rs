@@ -16,7 +16,7 @@ use xen_abi::{EvtchnPort, Gfn, Pages};
 pub use crate::fill::Images;
 use crate::fill::Unreadable;
 use crate::layout::{CONSOLE, IDENT_PT, PAGE, STORE};
-use crate::plan::Plan;
+use crate::plan::{Plan, Share};
 
 /// One of the guest's two ways to the control domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,12 +119,19 @@ fn prepare<M: Door + Aperture>(domain: &NewDomain<'_, M>, plan: &Plan) -> Result
         .iter()
         .map(|(vcpu, cpus)| batch.add(domctl::set_vcpu_affinity(abi, id, *vcpu, &Pin::hard(cpus))))
         .collect();
+    // After the vCPUs: credit2 measures the cap by them.
+    let share = plan.share.map(|share| {
+        batch.add(match share {
+            Share::Credit(wish) => domctl::set_credit(abi, id, wish),
+            Share::Credit2(wish) => domctl::set_credit2(abi, id, wish),
+        })
+    });
     let populated: Vec<_> = plan.extents.iter().map(|extents| batch.add(memory::call(id, extents))).collect();
     let console = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
     let store = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
 
     let done = batch.issue()?;
-    for ticket in first.into_iter().chain(pinned) {
+    for ticket in first.into_iter().chain(pinned).chain(share) {
         done.get(ticket)?;
     }
     for (extents, ticket) in plan.extents.iter().zip(populated) {

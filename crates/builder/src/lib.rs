@@ -30,5 +30,6 @@ mod plan;
 pub use build::{BuildError, Built, Images, ServiceEnd, build};
 pub use layout::frames_within;
 pub use plan::{
-    MAX_CMDLINE, MAX_MEMORY, MAX_VCPUS, Plan, PlanError, PlanInput, SPECIAL_PAGES, memory_limit, paging_pool,
+    MAX_CMDLINE, MAX_MEMORY, MAX_VCPUS, Plan, PlanError, PlanInput, SPECIAL_PAGES, Share, memory_limit,
+    paging_pool,
 };

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use image::KernelHeaders;
+use xen_abi::domctl::{SchedCredit, SchedCredit2};
 use xen_abi::memory::E820Entry;
 use xen_abi::{Bytes, Gfn, KiB, Pages, VcpuId};
 
@@ -53,6 +54,17 @@ pub struct PlanInput<'a> {
     /// The CPUs that its first vCPUs may run on: a bit each, the lowest bit of the first byte is CPU 0. Of one that has no set, or
     /// an empty one, nothing is demanded.
     pub cpus: &'a [Vec<u8>],
+    /// How much it is to run; without it, as its scheduler sees fit.
+    pub share: Option<Share>,
+}
+
+/// How much a guest is to run, in its scheduler's terms.
+#[derive(Clone, Copy, Debug)]
+pub enum Share {
+    /// Under credit.
+    Credit(SchedCredit),
+    /// Under credit2.
+    Credit2(SchedCredit2),
 }
 
 /// Why a guest cannot be built like this.
@@ -117,6 +129,7 @@ pub struct Plan {
     pub(crate) max_vcpus: u32,
     /// vCPUs that are pinned, and to which CPUs.
     pub(crate) pins: Vec<(VcpuId, Vec<u8>)>,
+    pub(crate) share: Option<Share>,
     memory: Pages,
 }
 
@@ -141,6 +154,7 @@ impl Plan {
             max_memory: memory_limit(input.max_memory),
             max_vcpus: input.max_vcpus,
             pins: pins(input),
+            share: input.share,
             memory: memory_pages,
         })
     }

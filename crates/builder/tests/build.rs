@@ -87,6 +87,7 @@ impl Recipe {
             vcpus: self.vcpus,
             max_vcpus: self.vcpus,
             cpus: &[],
+            share: None,
         })
         .unwrap()
     }
@@ -412,6 +413,7 @@ fn vcpus_are_pinned_without_another_exit_and_a_set_of_no_cpu_that_is_there_is_re
             vcpus: 3,
             max_vcpus: 3,
             cpus,
+            share: None,
         });
         let kernel = pack(&kernel);
         let mut images = Images { kernel: Container::parse(&kernel).unwrap().reader(), ramdisk: None };
@@ -453,6 +455,7 @@ fn installed_linux_kernels_are_built() {
             vcpus: 1,
             max_vcpus: 1,
             cpus: &[],
+            share: None,
         })
         .unwrap();
         let mut images = Images { kernel: Container::parse(&kernel).unwrap().reader(), ramdisk: None };

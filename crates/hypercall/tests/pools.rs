@@ -3,7 +3,7 @@
 mod common;
 
 use common::{RELEASES, runnable};
-use hypercall::{Scheduler, Xen};
+use hypercall::{CreateDomain, Scheduler, Xen};
 use sim_xen::{Config, SimXen};
 use xen_abi::domctl::{SchedRtds, XEN_DOMCTL_SCHEDRT_EXTRA};
 use xen_abi::sysctl::{Credit2Schedule, CreditSchedule};
@@ -82,4 +82,26 @@ fn a_pools_scheduler_is_read_and_set() {
         assert_eq!(xen.credit2_schedule(credit).unwrap_err().errno, Errno::EINVAL);
         assert_eq!(xen.credit_schedule(7).unwrap_err().errno, Errno::ESRCH);
     });
+}
+
+#[test]
+fn a_domain_is_created_in_its_pool_and_not_at_all_where_that_cannot_be() {
+    for minor in RELEASES {
+        let sim = SimXen::new(Config { minor, cpus: 2, ..Config::default() });
+        let xen = Xen::probe(&sim).unwrap();
+        let pool = xen.create_cpupool(Scheduler::CREDIT2).unwrap();
+        let wish = CreateDomain { cpupool: pool, ..CreateDomain::pvh([1; 16], 1) };
+        assert!(xen.create_domain(&wish).is_err(), "a pool without processors, 4.{minor}");
+        assert!(
+            xen.create_domain(&CreateDomain { cpupool: 9, ..wish.clone() }).is_err(),
+            "no pool, 4.{minor}"
+        );
+        assert!(sim.domains().is_empty(), "4.{minor}");
+        xen.cpupool_remove_cpu(0, 1).unwrap();
+        xen.cpupool_add_cpu(pool, 1).unwrap();
+        sim.reset_counts();
+        let domain = xen.create_domain(&wish).unwrap();
+        assert_eq!(sim.exits(), if minor < 17 { 2 } else { 1 }, "4.{minor}");
+        assert_eq!(xen.domain_info(domain.id()).unwrap().cpupool, pool, "4.{minor}");
+    }
 }

@@ -8,6 +8,7 @@ use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::ImageId;
+use crate::sched::PoolRef;
 use crate::vcpu::CpuSet;
 
 /// A word that names a domain: its name, id or uuid, as a person typed it.
@@ -36,6 +37,12 @@ pub struct DomainConfig {
     pub max_vcpus: u32,
     /// The CPUs that its first vCPUs may run on; any, of one that has no set here or an empty one.
     pub cpus: Vec<CpuSet>,
+    /// The pool of processors that it runs on; the first one where `None`.
+    pub pool: Option<PoolRef>,
+    /// Its share in relation to other domains', 1 to 65535; what its scheduler gives without being asked where `None`.
+    pub weight: Option<u16>,
+    /// The most that it gets, in per cent of one processor, 0 for no limit; at most 100 for each of `max_vcpus`.
+    pub cap: Option<u16>,
     /// The kernel.
     pub kernel: ImageId,
     /// What people call the kernel: its path where the domain was created, or its name in the bundle.

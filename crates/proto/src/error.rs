@@ -9,6 +9,7 @@ use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::image::ImageId;
+use crate::sched::{PoolRef, Scheduler};
 
 /// Xen refused a hypercall.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
@@ -77,8 +78,21 @@ pub enum CreateError {
     },
     /// The maximum is below what it starts with.
     MaxBelowStart,
-    /// Of the CPUs that a vCPU may run on, none is there.
+    /// Of the CPUs that a vCPU may run on, none is there, in its pool.
     NoCpu,
+    /// No pool of processors has this name or id.
+    NoPool(PoolRef),
+    /// This pool has no processor.
+    PoolHasNoCpu(PoolRef),
+    /// A weight or a cap was asked for, and its pool has this scheduler, which knows neither.
+    NoShares(Scheduler),
+    /// Weights go from 1 to 65535.
+    BadWeight,
+    /// The cap is too high.
+    BadCap {
+        /// 100 for each vCPU.
+        most: u32,
+    },
     /// The command line is longer than the boot protocol takes.
     CmdlineTooLong {
         /// Its length in bytes.

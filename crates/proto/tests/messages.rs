@@ -4,6 +4,7 @@ use proto::domain::{Action, CreateRequest, DomainConfig, DomainRef};
 use proto::endpoints::{ALL, DomainCreate, DomainDestroy, DomainPause, Endpoint, Hello};
 use proto::host::Greeting;
 use proto::image::ImageId;
+use proto::sched::PoolRef;
 use proto::vcpu::CpuSet;
 use proto::wire::{Fault, Request, RequestId, Response};
 
@@ -47,6 +48,9 @@ fn a_cut_message_is_an_error_at_every_byte() {
         vcpus: 1,
         max_vcpus: 2,
         cpus: vec![CpuSet(vec![1]), CpuSet::default()],
+        pool: Some(PoolRef("fast".into())),
+        weight: Some(512),
+        cap: None,
         kernel: ImageId([1; 32]),
         kernel_name: "/boot/vmlinuz".into(),
         ramdisk: Some(ImageId([2; 32])),

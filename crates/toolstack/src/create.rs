@@ -5,12 +5,13 @@
 //! a future that is dropped all end the same way: with nothing left.
 
 mod open;
+mod place;
 mod refusal;
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use builder::{Images, MAX_VCPUS, Plan, PlanInput};
+use builder::{Images, MAX_VCPUS, Plan, PlanInput, Share};
 use hypercall::{Aperture, ClaimedMemory, CreateDomain, Door};
 use image::{Container, KernelHeaders, ReadAt, Reader};
 use proto::domain::{CreateRequest, Created, DomainConfig};
@@ -58,7 +59,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// Other tasks get their turn between parts of the work.
     ///
     /// Costs eight exits where the pages to be written are few and its memory comes in large pieces; seven if it is
-    /// to stay paused.
+    /// to stay paused; one more in another pool than the first, and before Xen 4.17 two.
     ///
     /// # Errors
     /// See [`CreateError`]. Everything that can be checked is checked before anything is built.
@@ -91,11 +92,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let kernel = self.image(config.kernel)?;
         let ramdisk = config.ramdisk.map(|id| self.image(id)).transpose()?;
         let mut images = readers(&kernel, ramdisk.as_ref())?;
-        let plan = self.plan(config, &mut images)?;
+        let place = self.place(config)?;
+        let plan = self.plan(config, place.share, &mut images)?;
         self.find_memory(plan.host_memory())?;
         meter.phase("check", self.platform.now_ns());
 
-        let wish = CreateDomain::pvh(life.uuid.0, config.max_vcpus);
+        let wish = CreateDomain { cpupool: place.pool, ..CreateDomain::pvh(life.uuid.0, config.max_vcpus) };
         let domain = self.xen.create_domain(&wish).map_err(|e| self.refused(&plan, e))?;
         self.registry.borrow_mut().note_domid(reservation.serial, domain.id());
         meter.phase("create domain", self.platform.now_ns());
@@ -107,7 +109,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let domain = domain.finish();
         meter.phase("build", self.platform.now_ns());
 
-        let open = self.open(domain.id(), &name, life, &built)?;
+        let open = self.open(domain.id(), &name, life, place.pool, &built)?;
         meter.phase("open", self.platform.now_ns());
         if !paused {
             self.xen.unpause_domain(domain.id()).map_err(|e| self.refused(&plan, e))?;
@@ -116,7 +118,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         // Nothing fails from here on.
         open.keep();
         let domid = domain.commit();
-        self.admit(reservation.serial, domid, name, life);
+        self.admit(reservation.serial, domid, name, life, place.pool);
         Ok(self.created(domid, life, meter))
     }
 
@@ -135,7 +137,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub(crate) fn can_build(&self, config: &DomainConfig) -> Result<(), CreateError> {
         let kernel = self.image(config.kernel)?;
         let ramdisk = config.ramdisk.map(|id| self.image(id)).transpose()?;
-        self.plan(config, &mut readers(&kernel, ramdisk.as_ref())?).map(drop)
+        self.plan(config, None, &mut readers(&kernel, ramdisk.as_ref())?).map(drop)
     }
 
     pub(crate) fn image(
@@ -145,7 +147,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         self.images.borrow_mut().get(id).ok_or(CreateError::NoImage(id))
     }
 
-    fn plan(&self, config: &DomainConfig, images: &mut Images<'_>) -> Result<Plan, CreateError> {
+    fn plan(
+        &self,
+        config: &DomainConfig,
+        share: Option<Share>,
+        images: &mut Images<'_>,
+    ) -> Result<Plan, CreateError> {
         let headers = KernelHeaders::parse(&mut images.kernel).map_err(refusal::kernel)?;
         let cpus: Vec<Vec<u8>> = config.cpus.iter().map(|set| set.0.clone()).collect();
         let input = PlanInput {
@@ -157,6 +164,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             vcpus: config.vcpus,
             max_vcpus: config.max_vcpus,
             cpus: &cpus,
+            share,
         };
         Plan::new(&input).map_err(|e| self.impossible(e))
     }
@@ -171,13 +179,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok(())
     }
 
-    fn admit(&self, serial: Serial, domid: DomId, name: DomainName, life: &Life) {
+    fn admit(&self, serial: Serial, domid: DomId, name: DomainName, life: &Life, pool: u32) {
+        // An id becomes a name, which its next life finds too.
+        let pool = self.pools.borrow().reference(pool);
         self.registry.borrow_mut().admit(Record {
             serial,
             domid,
             name,
             uuid: life.uuid,
-            config: life.config.clone(),
+            config: DomainConfig { pool, ..life.config.clone() },
             created_ns: self.platform.now_ns(),
             restarts: life.restarts,
             stage: Stage::Alive,
@@ -204,7 +214,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 }
 
-/// Reads from an image; None if it is no container.
 /// What a domain is built of, to be read.
 fn readers<'a, C: core::ops::Deref<Target = [u8]>>(
     kernel: &'a StoredImage<'_, C>,
@@ -219,6 +228,7 @@ fn readers<'a, C: core::ops::Deref<Target = [u8]>>(
     })
 }
 
+/// Reads from an image; None if it is no container.
 fn reader<'a, C: core::ops::Deref<Target = [u8]>>(image: &'a StoredImage<'_, C>) -> Option<Reader<'a>> {
     Container::parse(image.container()).ok().map(Container::reader)
 }

@@ -213,7 +213,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             record.stage = Stage::Preserved;
             let restarts = Restarts { last_end: record.ended, ..record.restarts };
             let config = &record.config;
-            let identity = Identity { domid, name: &name, uuid, config, restarts, born_ms };
+            let pool = &self.pools.borrow().name_in(config);
+            let identity = Identity { domid, name: &name, uuid, config, pool, restarts, born_ms };
             let mut nodes = layout::identity_nodes(&identity);
             nodes.push(layout::domain_node(domid, "xend/shutdown_completed", "True"));
             (domid, old, nodes)

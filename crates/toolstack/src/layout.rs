@@ -76,6 +76,8 @@ pub(crate) struct Identity<'a> {
     pub(crate) name: &'a DomainName,
     pub(crate) uuid: Uuid,
     pub(crate) config: &'a DomainConfig,
+    /// Its pool's name.
+    pub(crate) pool: &'a str,
     pub(crate) restarts: Restarts,
     /// When it was created, in milliseconds since 1970.
     pub(crate) born_ms: u64,
@@ -180,7 +182,7 @@ pub(crate) fn vm_node(uuid: Uuid, key: &str, value: &str) -> Node {
 
 /// The nodes below `/vm/<uuid>`.
 fn vm_nodes(identity: &Identity<'_>) -> Vec<Node> {
-    let Identity { domid, name, uuid, config, restarts, born_ms } = *identity;
+    let Identity { domid, name, uuid, config, pool, restarts, born_ms } = *identity;
     let mut tree = Tree { root: vm_path(uuid), access: Access::Private, nodes: Vec::new() };
     tree.add("", "");
     tree.add("name", name.as_str());
@@ -191,7 +193,7 @@ fn vm_nodes(identity: &Identity<'_>) -> Vec<Node> {
     tree.add("on_poweroff", action_word(config.on_poweroff));
     tree.add("on_reboot", action_word(config.on_reboot));
     tree.add("on_crash", action_word(config.on_crash));
-    tree.add("pool_name", "Pool-0");
+    tree.add("pool_name", pool);
     tree.add("start_time", &seconds(born_ms));
     tree.add("xend", "");
     tree.add("xend/restart_count", &restarts.count.to_string());
@@ -333,6 +335,7 @@ mod tests {
                 name: &DomainName::parse("a").unwrap(),
                 uuid: Uuid([0xab; 16]),
                 config: &config,
+                pool: "Pool-0",
                 restarts,
                 born_ms: 1_234_567_890_129,
             },

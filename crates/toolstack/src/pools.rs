@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use hypercall::calls::sysctl;
 use hypercall::{Aperture, CpuPool, Door};
+use proto::domain::DomainConfig;
 use proto::error::{DomainError, XenError};
 use proto::sched::{Cpus, Pool, PoolChange, PoolConfig, PoolError, PoolRef, Scheduler};
 use xen_abi::{DomId, Errno};
@@ -21,7 +22,7 @@ use crate::platform::Platform;
 use crate::toolstack::{Mapping, Toolstack};
 
 /// The pool that is there from the start, and stays.
-const FIRST: u32 = 0;
+pub(crate) const FIRST: u32 = 0;
 /// Its name until it gets another one.
 pub(crate) const FIRST_POOL: &str = "Pool-0";
 /// The longest name, in bytes.
@@ -45,6 +46,21 @@ impl Pools {
             Some(name) => name.clone(),
             None => format!("Pool-{id}"),
         }
+    }
+
+    /// What names a pool in a domain's configuration: nothing for the first one.
+    pub(crate) fn reference(&self, id: u32) -> Option<PoolRef> {
+        (id != FIRST).then(|| PoolRef(self.name(id)))
+    }
+
+    /// The name of the pool that a configuration has, after it was looked up.
+    pub(crate) fn name_in(&self, config: &DomainConfig) -> String {
+        config.pool.as_ref().map_or_else(|| self.name(FIRST), |pool| pool.0.clone())
+    }
+
+    /// Whether a word is the first pool's name, which no other pool can have.
+    pub(crate) fn is_first(&self, word: &PoolRef) -> bool {
+        word.0 == self.name(FIRST)
     }
 
     /// Notes what Xen told.

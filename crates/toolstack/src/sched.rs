@@ -155,7 +155,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         match &request.change {
             Change::Share { under, weight, cap } if under.contains(&scheduler) => {
                 let weight = weight.map(checked_weight).transpose()?;
-                let most = vcpus(&info).saturating_mul(100).min(u32::from(u16::MAX - 1));
+                let most = most_cap(vcpus(&info));
                 let cap = cap.map(|cap| checked_cap(cap, most)).transpose()?;
                 self.set_share(&info, number, weight, cap).map_err(refused)?;
             }
@@ -268,6 +268,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub fn debug_keys(&self, keys: &str) -> Result<(), proto::error::XenError> {
         self.xen.run(sysctl::debug_keys(self.xen.abi(), keys.as_bytes())).map_err(told)
     }
+}
+
+/// The highest cap of a domain with so many vCPUs.
+pub(crate) fn most_cap(vcpus: u32) -> u32 {
+    // To credit, the last number means that the cap stays as it is.
+    vcpus.saturating_mul(100).min(u32::from(u16::MAX - 1))
 }
 
 fn checked_weight(weight: i64) -> Result<u16, SchedError> {

@@ -56,7 +56,7 @@ bitflags::bitflags! {
 /// What a new domain shall be, for `XEN_DOMCTL_createdomain` of any release.
 ///
 /// What a release does not know is left out: before 4.15 `relaxed_msrs` and `vmtrace_size`, before 4.16
-/// `max_grant_version`, before 4.17 `cpupool`.
+/// `max_grant_version`. Before 4.17 a domain is created in pool 0, and moved.
 #[derive(Clone, Debug)]
 pub struct CreateDomain {
     /// The security label; 0 without XSM.

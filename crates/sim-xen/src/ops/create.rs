@@ -97,7 +97,6 @@ impl Wish {
             && self.iommu_opts == 0
             && self.vmtrace_size == 0
             && self.altp2m == 0
-            && self.cpupool == 0
             && (1..=2).contains(&self.grant_version)
             && self.max_grant_frames > 0
             && self.misc & !XEN_X86_MSR_RELAXED == 0
@@ -135,6 +134,10 @@ impl State {
     pub(super) fn create(&mut self, arg: &Domctl) -> Result<DomId, Errno> {
         let wish = wish(self.config.minor, arg);
         wish.check()?;
+        let pool = self.pools.get(&wish.cpupool).ok_or(Errno::ESRCH)?;
+        if pool.cpus.is_empty() {
+            return Err(Errno::ENODEV);
+        }
         let id = self.identifier(arg.domain)?;
         if self.free_pages() < DOMAIN_OVERHEAD {
             return Err(Errno::ENOMEM);

@@ -32,6 +32,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         domid: DomId,
         name: &DomainName,
         life: &Life,
+        pool: u32,
         built: &Built,
     ) -> Result<Open<'_, 'x, M, P>, CreateError> {
         let ports = Ports { console: built.console.port, store: built.store.port };
@@ -45,7 +46,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         };
         let rings = [built.console.page, built.store.page];
         let mapping = self.xen.map_foreign(domid, &rings).map_err(create_error)?;
-        self.enter_store(domid, name, life, built)?;
+        self.enter_store(domid, name, life, pool, built)?;
         let console = self.consoles.borrow_mut().open(domid, name.as_str(), life.uuid.0);
         open.console = Some(console);
         self.start_services(domid, Services::new(mapping, console, ports)).map_err(|NoRoom| {
@@ -62,8 +63,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         domid: DomId,
         name: &DomainName,
         life: &Life,
+        pool: u32,
         built: &Built,
     ) -> Result<(), CreateError> {
+        let pool = self.pools.borrow().name(pool);
         let channel = |end: &ServiceEnd| GuestChannel { ring: end.page, port: end.guest_port };
         let nodes = layout::nodes(&Facts {
             identity: Identity {
@@ -71,6 +74,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 name,
                 uuid: life.uuid,
                 config: &life.config,
+                pool: &pool,
                 restarts: life.restarts,
                 born_ms: self.platform.unix_ms(),
             },

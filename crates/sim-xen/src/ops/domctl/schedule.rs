@@ -119,6 +119,8 @@ unsafe fn rtds(domain: &mut Domain, own: &mut SchedulerOp) -> Result<(), Errno> 
 /// The bitmaps that the flags name are as long as they say.
 unsafe fn affinity(state: &mut State, arg: &Domctl, own: &VcpuAffinity) -> Result<(), Errno> {
     let cpus = state.config.cpus;
+    let pool = state.domain(arg.domain)?.cpupool;
+    let usable = state.pools.get(&pool).map(|pool| pool.cpus.clone()).unwrap_or_default();
     let domain = state.domain(arg.domain)?;
     if own.vcpu >= domain.max_vcpus || own.flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT) == 0 {
         return Err(Errno::EINVAL);
@@ -131,7 +133,8 @@ unsafe fn affinity(state: &mut State, arg: &Domctl, own: &VcpuAffinity) -> Resul
         let read = |map: &XenctlBitmap| unsafe { read_many(map.bitmap, map.nr_bits.div_ceil(8) as usize) };
         if has_hard {
             let hard: Vec<u8> = read(&own.cpumap_hard)?;
-            if there(&hard, cpus).iter().all(|&byte| byte == 0) {
+            let has = |cpu: &u32| hard.get(*cpu as usize / 8).is_some_and(|byte| byte >> (cpu % 8) & 1 == 1);
+            if !usable.iter().any(has) {
                 return Err(Errno::EINVAL);
             }
             vcpu.hard = hard;
