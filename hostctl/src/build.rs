@@ -7,12 +7,13 @@ use proto::domain::{Action, CreateRequest, Created, DomainConfig, DomainRef};
 use proto::endpoints::{DomainCreate, DomainDestroy, ImagesBundled};
 use proto::error::{BadKernel, CreateError};
 use proto::image::ImageId;
+use proto::sched::PoolRef;
 
 use crate::client::{CallError, Client};
-use crate::config::settings::{Settings, Source};
 use crate::output::{Output, uuid_text};
 use crate::upload;
 use crate::xm::failure::{Failure, xen_text};
+use xmcfg::settings::{Settings, Source};
 
 /// How long an interrupted request may take to be undone.
 const UNDO: Duration = Duration::from_secs(30);
@@ -115,16 +116,16 @@ fn config(settings: &Settings, images: &Images) -> DomainConfig {
         memory_kib: kib(settings.memory),
         max_memory_kib: kib(settings.maxmem.unwrap_or(settings.memory)),
         vcpus: settings.vcpus,
-        max_vcpus: settings.maxvcpus.unwrap_or(settings.vcpus),
+        max_vcpus: settings.max_vcpus,
         cpus: settings.cpu_sets(),
-        pool: None,
-        weight: None,
-        cap: None,
+        pool: settings.pool.clone().map(PoolRef),
+        weight: settings.cpu_weight,
+        cap: settings.cpu_cap,
         kernel: images.kernel,
         kernel_name: settings.kernel.as_ref().map(Source::text).unwrap_or_default(),
         ramdisk: images.ramdisk,
         ramdisk_name: settings.ramdisk.as_ref().map(Source::text).unwrap_or_default(),
-        cmdline: settings.command_line(),
+        cmdline: settings.command_line.clone(),
         on_poweroff: settings.on_poweroff.unwrap_or(Action::Destroy),
         on_reboot: settings.on_reboot.unwrap_or(Action::Restart),
         on_crash: settings.on_crash.unwrap_or(Action::Restart),
@@ -243,15 +244,17 @@ fn bad_kernel(kernel: &str, reason: &BadKernel) -> String {
 #[cfg(test)]
 mod tests {
     use proto::error::XenError;
-    use proto::sched::{PoolRef, Scheduler};
+    use proto::sched::Scheduler;
 
     use super::*;
-    use std::path::Path;
+
+    fn settings(form: &str) -> Settings {
+        Settings::from_form(&xmcfg::sxp::first(form.as_bytes()).unwrap()).unwrap()
+    }
 
     #[test]
     fn every_refusal_names_the_domain_or_the_kernel() {
-        let words = [("name".to_owned(), "g".to_owned()), ("kernel".to_owned(), "bundle:k".to_owned())];
-        let settings = Settings::read(&words, Path::new("x"), &[]).unwrap();
+        let settings = settings("(vm (name g) (image (linux (kernel bundle:k))))");
         for (error, text) in [
             (
                 CreateError::NameInUse { domid: Some(3) },
@@ -302,7 +305,7 @@ mod tests {
 
     #[test]
     fn unset_actions_and_maxima_get_xms_defaults() {
-        let settings = Settings::read(&[], Path::new("x"), &[]).unwrap();
+        let settings = settings("(vm)");
         let config = config(&settings, &Images { kernel: ImageId([0; 32]), ramdisk: None });
         assert_eq!((config.memory_kib, config.max_memory_kib, config.max_vcpus), (131_072, 131_072, 1));
         assert_eq!(

@@ -1,7 +1,7 @@
 //! hostctl: the host's end of a nanodom machine.
 //!
 //! A command is parsed ([`cli`], [`xm`]), reaches its control domain through a broker that owns the line ([`connect`], [`client`],
-//! [`broker`]), makes typed calls (crate `proto`) and prints what came of them ([`output`], [`sxp`]). Labs, machines made of QEMU and
+//! [`broker`]), makes typed calls (crate `proto`) and prints what came of them ([`output`]). Labs, machines made of QEMU and
 //! Xen, are in [`lab`]. [`xenstored`] is a server of its own, and needs no machine.
 
 pub mod attach;
@@ -12,11 +12,9 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod complete;
-pub mod config;
 pub mod connect;
 pub mod console_log;
 pub mod coredump;
-pub mod cpu_list;
 pub mod dirs;
 pub mod exit;
 pub mod lab;
@@ -26,7 +24,6 @@ pub mod man;
 pub mod output;
 pub mod progress;
 pub mod shm;
-pub mod sxp;
 pub mod terminal;
 pub mod upload;
 pub mod usage;

@@ -204,8 +204,7 @@ fn error_and_hint(text: &str) -> (&str, Option<&str>) {
 
 /// A uuid in its usual form.
 pub fn uuid_text(uuid: &[u8; 16]) -> String {
-    let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    xmcfg::uuid::text(uuid)
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ fn not_started(error: anyhow::Error, options: &Options, started: Instant, out: &
 /// Creates the guest, copies its console, and returns how it ended.
 fn watch(
     client: &mut Client,
-    settings: &crate::config::settings::Settings,
+    settings: &xmcfg::settings::Settings,
     out: &mut Output,
 ) -> Result<Ended, Failure> {
     // Paused, so that its console is open before its first byte.

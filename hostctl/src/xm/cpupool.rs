@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::{Failure, xen_text};
 use super::getopt::{Spec, parse};
-use crate::sxp::Sxp;
+use xmcfg::sxp::Sxp;
 
 /// Options of `cpupool-create`, for its usage.
 pub const CREATE_OPTIONS: &[(&str, &str)] = &[

@@ -9,13 +9,14 @@ use super::failure::Failure;
 use super::getopt::{Parsed, Spec, parse};
 use crate::attach::Console;
 use crate::build;
-use crate::config::file;
-use crate::config::settings::Settings;
-use crate::config::variables::USED;
 use crate::exit;
 use crate::output::{Output, uuid_text};
 use proto::domain::DomainRef;
 use proto::endpoints::DomainUnpause;
+use xmcfg::draft;
+use xmcfg::file;
+use xmcfg::settings::Settings;
+use xmcfg::variables::USED;
 
 /// The options, as usage shows them.
 pub const OPTIONS: &[(&str, &str)] = &[
@@ -81,7 +82,7 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
     let quiet = context.json || parsed.has(&["q", "quiet"]);
     let chosen = choose(&parsed, quiet, context.out)?;
     if parsed.has(&["n", "dryrun"]) {
-        context.out.text(&chosen.settings.sxp().pretty())?;
+        context.out.text(&chosen.settings.form().pretty())?;
         return Ok(());
     }
     create(context, &chosen, &parsed, quiet)
@@ -101,7 +102,7 @@ fn choose(parsed: &Parsed, quiet: bool, out: &mut Output) -> Result<Chosen, Fail
         }
     }
     // Before the file is looked for, as in xm: nothing is announced where a word is wrong.
-    Settings::read(&words, Path::new(&name), &[]).map_err(Failure::Plain)?;
+    draft::settings(&words, Path::new(&name), &[]).map_err(Failure::Plain)?;
     let file =
         file::find(&name, parsed.value(&["path"]).unwrap_or(file::DEFAULT_PATH)).map_err(Failure::Plain)?;
     if !quiet {
@@ -109,7 +110,7 @@ fn choose(parsed: &Parsed, quiet: bool, out: &mut Output) -> Result<Chosen, Fail
         out.flush()?;
     }
     let lines = file::read(&file).map_err(Failure::Plain)?;
-    let settings = Settings::read(&words, &file, &lines).map_err(Failure::Plain)?;
+    let settings = draft::settings(&words, &file, &lines).map_err(Failure::Plain)?;
     Ok(Chosen { file, settings })
 }
 

@@ -14,8 +14,8 @@ use super::list::reason;
 use crate::build;
 use crate::client::Client;
 use crate::clock::{LocalTime, Moment};
-use crate::config::settings::action_word;
 use crate::output::uuid_text;
+use xmcfg::actions::word as action_word;
 
 const SPEC: Spec = Spec { short: &[('f', false)], long: &[("follow", false)] };
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Context;
 use super::failure::{Failure, INVALID_ARGUMENT, xen_text};
 use super::getopt::{Spec, parse};
-use crate::cpu_list::{self, brackets};
+use xmcfg::cpu_list::{self, brackets};
 
 /// Options, as usage shows them.
 pub const OPTIONS: &[(&str, &str)] = &[(

@@ -3,11 +3,12 @@
 use proto::sched::{Cpus, PoolConfig, Scheduler};
 use serde_json::{Value as Json, json};
 
-use crate::config::file;
-use crate::config::syntax::{Assignment, Value};
-use crate::sxp::Sxp;
 use crate::xm::failure::Failure;
 use crate::xm::getopt::{Spec, parse};
+use xmcfg::file;
+use xmcfg::sxp::Sxp;
+use xmcfg::syntax::Assignment;
+use xmcfg::value::Value;
 
 /// Where files are looked for.
 const PATH: &str = ".:/etc/xen/cpupool";

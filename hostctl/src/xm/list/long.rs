@@ -7,9 +7,9 @@ use proto::domain::DomainConfig;
 use serde_json::{Value, json};
 
 use super::{flags, object, power_state, seconds};
-use crate::config::settings::action_word;
 use crate::output::uuid_text;
-use crate::sxp::Sxp;
+use xmcfg::actions::word as action_word;
+use xmcfg::sxp::Sxp;
 
 /// A domain under the names that xend gave to what is known of it; `now` since 1970.
 ///

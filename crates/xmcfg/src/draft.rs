@@ -1,81 +1,69 @@
-//! A domain's settings: from the file and the command line, checked, with xm's defaults.
+//! From the words of the command line and the lines of a simple file to a form.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use proto::domain::{Action, Uuid};
-use proto::vcpu::CpuSet;
 
-use super::cpus::Cpus;
-use super::syntax::{Assignment, Value, parse_int};
-use super::variables::{Support, nearest, support};
-use crate::output::uuid_text;
+use crate::actions::{self, Event};
+use crate::cpus::Cpus;
+use crate::settings::{Settings, Source};
 use crate::sxp::Sxp;
+use crate::syntax::Assignment;
+use crate::uuid;
+use crate::value::{Value, parse_int};
+use crate::variables::{Support, nearest, support};
 
-/// Where a domain's kernel or ramdisk comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A file of this machine.
-    File(PathBuf),
-    /// `bundle:NAME`: an image that the control domain was started with.
-    Bundle(String),
+/// Reads the words of the command line, then the file; words win.
+///
+/// # Errors
+/// The text that follows `Error: `: an unknown or unsupported variable, an impossible value.
+pub fn settings(words: &[(String, String)], file: &Path, lines: &[Assignment]) -> Result<Settings, String> {
+    let form = Draft::read(words, file, lines)?.sxp();
+    Settings::from_form(&form).map_err(|error| error.to_string())
 }
 
-impl Source {
-    /// The source as it is written.
-    pub fn text(&self) -> String {
-        match self {
-            Source::File(path) => path.display().to_string(),
-            Source::Bundle(name) => format!("bundle:{name}"),
-        }
-    }
-}
-
-/// What a domain is to be, before its images are known by their contents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+/// What variables say.
+#[derive(Clone, Debug, PartialEq)]
+struct Draft {
     /// Its name.
-    pub name: String,
+    name: String,
     /// Its uuid, if one was given.
-    pub uuid: Option<Uuid>,
+    uuid: Option<Uuid>,
     /// Memory at start, in MiB.
-    pub memory: u32,
+    memory: u32,
     /// The most memory, in MiB, if it was given.
-    pub maxmem: Option<u32>,
+    maxmem: Option<u32>,
     /// vCPUs online at start.
-    pub vcpus: u32,
+    vcpus: u32,
     /// The most vCPUs, if it was given.
-    pub maxvcpus: Option<u32>,
+    maxvcpus: Option<u32>,
     /// On which CPUs its vCPUs may run, if that was given.
-    pub cpus: Option<Cpus>,
+    cpus: Option<Sxp>,
     /// The kernel.
-    pub kernel: Option<Source>,
+    kernel: Option<Source>,
     /// The ramdisk.
-    pub ramdisk: Option<Source>,
+    ramdisk: Option<Source>,
     /// `root=`, without those words.
-    pub root: String,
+    root: String,
     /// More words for the kernel.
-    pub extra: String,
+    extra: String,
     /// The whole command line, instead of the two before.
-    pub cmdline: Option<String>,
+    cmdline: Option<String>,
     /// How it boots, as it was written.
-    pub builder: String,
+    builder: String,
     /// What follows when it powers itself off.
-    pub on_poweroff: Option<Action>,
+    on_poweroff: Option<Action>,
     /// What follows when it reboots itself.
-    pub on_reboot: Option<Action>,
+    on_reboot: Option<Action>,
     /// What follows when it crashes.
-    pub on_crash: Option<Action>,
+    on_crash: Option<Action>,
 }
 
-impl Settings {
-    /// Reads the words of the command line, then the file; words win.
-    ///
-    /// # Errors
-    /// The text that follows `Error: `: an unknown or unsupported variable, an impossible value.
-    pub fn read(words: &[(String, String)], file: &Path, lines: &[Assignment]) -> Result<Settings, String> {
+impl Draft {
+    fn read(words: &[(String, String)], file: &Path, lines: &[Assignment]) -> Result<Draft, String> {
         let default_name =
             file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut settings = Settings::default_of(default_name);
+        let mut settings = Draft::default_of(default_name);
         for Assignment { line, name, value } in lines {
             let place = format!("{}:{line}", file.display());
             check(name, value, &place)?;
@@ -90,22 +78,11 @@ impl Settings {
                 settings.set(name, &value)?;
             }
         }
-        settings.check_together()?;
         Ok(settings)
     }
 
-    /// What no variable alone can be wrong about.
-    fn check_together(&self) -> Result<(), String> {
-        match &self.cpus {
-            Some(Cpus::Each(lists)) if lists.len() != self.maxvcpus.unwrap_or(self.vcpus) as usize => {
-                Err("vcpus and the item number of cpus are not same".into())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn default_of(name: String) -> Settings {
-        Settings {
+    fn default_of(name: String) -> Draft {
+        Draft {
             name,
             uuid: None,
             memory: 128,
@@ -133,7 +110,7 @@ impl Settings {
             "maxmem" => self.maxmem = Some(number(value)?),
             "vcpus" => self.vcpus = number(value)?,
             "maxvcpus" => self.maxvcpus = Some(number(value)?),
-            "cpus" => self.cpus = Cpus::read(value)?,
+            "cpus" => self.cpus = cpus(value)?,
             "kernel" => self.kernel = source("kernel", value)?,
             "ramdisk" => self.ramdisk = source("ramdisk", value)?,
             "root" => {
@@ -143,34 +120,16 @@ impl Settings {
             "extra" => self.extra = text(value)?,
             "cmdline" => self.cmdline = Some(text(value)?),
             "builder" | "type" => self.builder = builder(name, value)?,
-            "on_poweroff" => self.on_poweroff = Some(action("shutdown", value)?),
-            "on_reboot" => self.on_reboot = Some(action("reboot", value)?),
-            "on_crash" => self.on_crash = Some(action("crash", value)?),
+            "on_poweroff" => self.on_poweroff = Some(action(Event::Poweroff, value)?),
+            "on_reboot" => self.on_reboot = Some(action(Event::Reboot, value)?),
+            "on_crash" => self.on_crash = Some(action(Event::Crash, value)?),
             _ => unreachable!("`check` let no other variable pass"),
         }
         Ok(())
     }
 
-    /// The CPUs of each vCPU that may ever be.
-    pub fn cpu_sets(&self) -> Vec<CpuSet> {
-        let most = self.maxvcpus.unwrap_or(self.vcpus);
-        self.cpus.as_ref().map(|cpus| cpus.sets(most)).unwrap_or_default()
-    }
-
-    /// The kernel's command line.
-    pub fn command_line(&self) -> String {
-        if let Some(line) = &self.cmdline {
-            return line.clone();
-        }
-        match (self.root.as_str(), self.extra.as_str()) {
-            ("", extra) => extra.to_owned(),
-            (root, "") => format!("root={root}"),
-            (root, extra) => format!("root={root} {extra}"),
-        }
-    }
-
     /// What `create -n` prints: the form that xm sent to xend.
-    pub fn sxp(&self) -> Sxp {
+    fn sxp(&self) -> Sxp {
         let number = |key: &str, value: u32| Sxp::pair(key, i64::from(value));
         let mut form: Vec<Sxp> = vec!["vm".into(), Sxp::pair("name", self.name.as_str())];
         if self.memory != 0 {
@@ -180,7 +139,7 @@ impl Settings {
         for (key, action) in
             [("on_poweroff", self.on_poweroff), ("on_reboot", self.on_reboot), ("on_crash", self.on_crash)]
         {
-            form.extend(action.map(|action| Sxp::pair(key, action_word(action))));
+            form.extend(action.map(|action| Sxp::pair(key, actions::word(action))));
         }
         form.extend([Sxp::pair("on_xend_start", "ignore"), Sxp::pair("on_xend_stop", "ignore")]);
         match self.maxvcpus {
@@ -190,8 +149,8 @@ impl Settings {
             }
             None => form.push(number("vcpus", self.vcpus)),
         }
-        form.extend(self.uuid.map(|uuid| Sxp::pair("uuid", uuid_text(&uuid))));
-        form.extend(self.cpus.as_ref().map(|cpus| Sxp::pair("cpus", cpus.sxp())));
+        form.extend(self.uuid.map(|uuid| Sxp::pair("uuid", uuid::text(&uuid))));
+        form.extend(self.cpus.clone().map(|cpus| Sxp::pair("cpus", cpus)));
         form.extend([
             Sxp::pair("oos", 1i64),
             Sxp::pair("image", self.image_sxp()),
@@ -260,13 +219,14 @@ fn number(value: &Value) -> Result<u32, String> {
 }
 
 fn uuid(value: &Value) -> Result<Uuid, String> {
-    let digits: Vec<u8> =
-        text(value)?.chars().filter(|c| *c != '-').filter_map(|c| Some(c.to_digit(16)? as u8)).collect();
-    let is_clean = text(value)?.chars().all(|c| c == '-' || c.is_ascii_hexdigit());
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    match Uuid::try_from(bytes) {
-        Ok(uuid) if is_clean && digits.len() == 32 => Ok(uuid),
-        _ => Err(invalid(value)),
+    uuid::parse(&text(value)?).ok_or_else(|| invalid(value))
+}
+
+fn cpus(value: &Value) -> Result<Option<Sxp>, String> {
+    let form = Sxp::from(value);
+    match Cpus::read(&form) {
+        Ok(cpus) => Ok(cpus.map(|_| form)),
+        Err(not) => Err(format!("cpus = {}: no list of CPUs, such as 0-3,^1", not.0)),
     }
 }
 
@@ -299,30 +259,11 @@ fn builder(name: &str, value: &Value) -> Result<String, String> {
     }
 }
 
-fn action(event: &str, value: &Value) -> Result<Action, String> {
-    match text(value)?.as_str() {
-        "destroy" => Ok(Action::Destroy),
-        "restart" => Ok(Action::Restart),
-        "preserve" => Ok(Action::Preserve),
-        "rename-restart" => Ok(Action::RenameRestart),
-        "coredump-destroy" if event == "crash" => Ok(Action::CoredumpDestroy),
-        "coredump-restart" if event == "crash" => Ok(Action::CoredumpRestart),
-        _ => Err(format!("Invalid Configuration: Invalid event handling mode: {event}")),
-    }
-}
-
-/// A rule in the word that configurations have for it.
-pub fn action_word(action: Action) -> &'static str {
-    match action {
-        Action::Destroy => "destroy",
-        Action::Restart => "restart",
-        Action::Preserve => "preserve",
-        Action::RenameRestart => "rename-restart",
-        Action::CoredumpDestroy => "coredump-destroy",
-        Action::CoredumpRestart => "coredump-restart",
-    }
+fn action(event: Event, value: &Value) -> Result<Action, String> {
+    let wrong = || format!("Invalid Configuration: Invalid event handling mode: {}", event.word());
+    event.action(&text(value)?).ok_or_else(wrong)
 }
 
 #[cfg(test)]
-#[path = "settings_tests.rs"]
+#[path = "draft_tests.rs"]
 mod tests;

@@ -1,32 +1,6 @@
 //! The simple form of a configuration file: `name = value` lines.
 
-/// A value as written.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// A text, in single or double quotes.
-    Text(String),
-    /// A whole number, decimal or `0x` hexadecimal.
-    Int(i64),
-    /// A number with a point.
-    Float(f64),
-    /// A list of values.
-    List(Vec<Value>),
-}
-
-impl Value {
-    /// The value as Python's `str` gives it, which is how xm handed it on.
-    pub fn text(&self) -> String {
-        match self {
-            Value::Text(text) => text.clone(),
-            Value::Int(number) => number.to_string(),
-            Value::Float(number) => format!("{number:?}"),
-            Value::List(items) => {
-                let items: Vec<String> = items.iter().map(Value::text).collect();
-                format!("[{}]", items.join(", "))
-            }
-        }
-    }
-}
+use crate::value::{Value, parse_int};
 
 /// One `name = value`.
 #[derive(Clone, Debug, PartialEq)]
@@ -201,26 +175,6 @@ impl Reader<'_> {
             self.line += 1;
         }
     }
-}
-
-/// A whole number, decimal or `0x` hexadecimal, as Python writes it.
-pub fn parse_int(word: &str) -> Option<i64> {
-    let (sign, digits) = match word.strip_prefix('-') {
-        Some(digits) => (-1, digits),
-        None => (1, word.strip_prefix('+').unwrap_or(word)),
-    };
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
-        Some(hex) => i64::from_str_radix(hex, 16).ok()?,
-        // Python 2 took 0755 as octal, Python 3 refuses it: neither is guessed.
-        None if digits.len() > 1 && digits.starts_with('0') && digits.bytes().any(|b| b != b'0') => {
-            return None;
-        }
-        None => digits.parse().ok()?,
-    };
-    Some(sign * number)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::syntax::{Assignment, parse};
+use crate::syntax::{Assignment, parse};
 
 /// Where files are looked for.
 pub const DEFAULT_PATH: &str = ".:/etc/xen";

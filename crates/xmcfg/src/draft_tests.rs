@@ -3,24 +3,23 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::syntax::parse;
+use crate::syntax::parse;
 
-fn settings(words: &[(&str, &str)], source: &str) -> Result<Settings, String> {
+fn read(words: &[(&str, &str)], source: &str) -> Result<Settings, String> {
     let words: Vec<(String, String)> = words.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
-    Settings::read(&words, Path::new("/etc/xen/guest1"), &parse(source).expect("the syntax is right"))
+    settings(&words, Path::new("/etc/xen/guest1"), &parse(source).expect("the syntax is right"))
 }
 
 #[test]
 fn an_empty_file_gives_xms_defaults_and_its_own_name() {
-    let empty = settings(&[], "").unwrap();
+    let empty = read(&[], "").unwrap();
     assert_eq!((empty.name.as_str(), empty.memory, empty.vcpus), ("guest1", 128, 1));
-    assert_eq!((empty.on_crash, &empty.kernel, empty.command_line().as_str()), (None, &None, ""));
+    assert_eq!((empty.on_crash, &empty.kernel, empty.command_line.as_str()), (None, &None, ""));
 }
 
 #[test]
 fn words_of_the_command_line_win_over_the_file() {
-    let both =
-        settings(&[("memory", "0x20"), ("name", "zz")], "memory = 64\nvcpus = \"2\"\nname='y'").unwrap();
+    let both = read(&[("memory", "0x20"), ("name", "zz")], "memory = 64\nvcpus = \"2\"\nname='y'").unwrap();
     assert_eq!((both.name.as_str(), both.memory, both.vcpus), ("zz", 32, 2));
 }
 
@@ -32,7 +31,7 @@ fn the_command_line_is_root_and_extra_or_what_cmdline_says() {
         ("extra = 'console=hvc0'", "console=hvc0"),
         ("extra = 'x'\ncmdline = 'y z'", "y z"),
     ] {
-        assert_eq!(settings(&[], source).unwrap().command_line(), line, "{source}");
+        assert_eq!(read(&[], source).unwrap().command_line, line, "{source}");
     }
 }
 
@@ -76,14 +75,14 @@ fn what_cannot_be_is_refused_by_name_place_and_reason() {
              type = \"pvh\"",
         ),
     ] {
-        assert_eq!(settings(words, source), Err(text.to_owned()), "{words:?} {source}");
+        assert_eq!(read(words, source), Err(text.to_owned()), "{words:?} {source}");
     }
 }
 
 #[test]
 fn empty_lists_of_devices_and_known_ways_to_boot_are_fine() {
     for source in ["disk = []\nvif = [ ]", "builder = 'generic'", "type = 'pvh'", "bootloader = ''"] {
-        assert!(settings(&[], source).is_ok(), "{source}");
+        assert!(read(&[], source).is_ok(), "{source}");
     }
 }
 
@@ -93,7 +92,7 @@ fn images_are_files_or_names_of_the_bundle() {
     let kernel = dir.path().join("vmlinuz");
     std::fs::write(&kernel, "x").unwrap();
     let source = format!("kernel = '{}'\nramdisk = 'bundle:rd'", kernel.display());
-    let both = settings(&[], &source).unwrap();
+    let both = read(&[], &source).unwrap();
     assert_eq!(both.kernel, Some(Source::File(kernel)));
     assert_eq!(both.ramdisk, Some(Source::Bundle("rd".into())));
 }
@@ -103,7 +102,7 @@ fn the_dry_run_prints_the_form_that_xm_printed() {
     let source = "memory=128\nvcpus=2\nname='guest1'\nuuid='06ed00fe-1162-4fc4-b5d8-11993ee4a8b9'\n\
                   root='/dev/xvda1 ro'\nextra=\"4\"\non_crash='preserve'\nkernel='bundle:k'\nramdisk='bundle:r'";
     assert_eq!(
-        settings(&[], source).unwrap().sxp().pretty(),
+        read(&[], source).unwrap().form().pretty(),
         "(vm
     (name guest1)
     (memory 128)
@@ -132,17 +131,17 @@ fn the_dry_run_prints_the_form_that_xm_printed() {
 
 #[test]
 fn cpus_are_printed_as_they_were_written_and_are_for_every_vcpu_that_may_ever_be() {
-    let all = settings(&[("vcpus", "1"), ("maxvcpus", "2")], "cpus = '0-3,^1'").unwrap();
-    assert!(all.sxp().flat().contains("(cpus '0-3,^1')"), "{}", all.sxp().flat());
+    let all = read(&[("vcpus", "1"), ("maxvcpus", "2")], "cpus = '0-3,^1'").unwrap();
+    assert!(all.form().flat().contains("(cpus '0-3,^1')"), "{}", all.form().flat());
     assert_eq!(all.cpu_sets().iter().map(ToString::to_string).collect::<Vec<_>>(), ["0,2-3", "0,2-3"]);
-    let each = settings(&[], "vcpus = 2\ncpus = ['1', 0]").unwrap();
-    assert!(each.sxp().flat().contains("(cpus (1 0))"), "{}", each.sxp().flat());
+    let each = read(&[], "vcpus = 2\ncpus = ['1', 0]").unwrap();
+    assert!(each.form().flat().contains("(cpus (1 0))"), "{}", each.form().flat());
     assert_eq!(each.cpu_sets().iter().map(ToString::to_string).collect::<Vec<_>>(), ["1", "0"]);
-    assert_eq!(settings(&[], "").unwrap().cpu_sets(), []);
+    assert_eq!(read(&[], "").unwrap().cpu_sets(), []);
 }
 
 #[test]
 fn maxvcpus_prints_the_online_ones_as_a_mask() {
-    let form = settings(&[("vcpus", "2"), ("maxvcpus", "4")], "").unwrap().sxp().flat();
+    let form = read(&[("vcpus", "2"), ("maxvcpus", "4")], "").unwrap().form().flat();
     assert!(form.contains("(vcpu_avail 3) (vcpus 4)"), "{form}");
 }

@@ -1,4 +1,8 @@
-//! S-expressions as xend printed them.
+//! S-expressions as xend printed and read them.
+
+mod read;
+
+pub use read::{MOST_BYTES, MOST_DEPTH, ReadError, Why, first, read};
 
 /// A value of an S-expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +24,57 @@ impl Sxp {
     /// `(key value)`.
     pub fn pair(key: &str, value: impl Into<Sxp>) -> Sxp {
         Sxp::List(vec![key.into(), value.into()])
+    }
+
+    /// The word that a list begins with.
+    pub fn head(&self) -> Option<&str> {
+        match self.items().first() {
+            Some(Sxp::Text(head)) => Some(head),
+            _ => None,
+        }
+    }
+
+    /// A list's items; none of anything else.
+    pub fn items(&self) -> &[Sxp] {
+        match self {
+            Sxp::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// The lists in this list that begin with `key`, in order.
+    pub fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a Sxp> {
+        self.items().iter().filter(move |item| item.head() == Some(key))
+    }
+
+    /// What follows `key` in the first list that begins with it: the 5 of `(vm (vcpus 5))`.
+    pub fn get(&self, key: &str) -> Option<&Sxp> {
+        self.items().iter().find(|item| item.head() == Some(key))?.items().get(1)
+    }
+
+    /// What follows `key`, as text, where it is no list.
+    pub fn text(&self, key: &str) -> Option<String> {
+        self.get(key)?.atom()
+    }
+
+    /// A word, a text or a number as text.
+    pub fn atom(&self) -> Option<String> {
+        match self {
+            Sxp::Text(text) => Some(text.clone()),
+            Sxp::Int(number) => Some(number.to_string()),
+            Sxp::Float(number) => Some(float(*number)),
+            Sxp::List(_) => None,
+        }
+    }
+
+    /// Puts `(key value)` in place of the first list that begins with `key`, or at the end. Does nothing to what is no list.
+    pub fn set(&mut self, key: &str, value: impl Into<Sxp>) {
+        let Sxp::List(items) = self else { return };
+        let pair = Sxp::pair(key, value);
+        match items.iter_mut().find(|item| item.head() == Some(key)) {
+            Some(item) => *item = pair,
+            None => items.push(pair),
+        }
     }
 
     /// The form on one line.
@@ -110,8 +165,13 @@ fn atom(text: &str) -> String {
             '\t' => out.push_str("\\t"),
             '\\' => out.push_str("\\\\"),
             c if c == quote => out.extend(['\\', c]),
-            c if (c as u32) < 0x20 || c == '\x7f' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
+            ' '..='~' => out.push(c),
+            // As bytes, so that every terminal shows it and xend's reader took it.
+            c => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    out.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
         }
     }
     out.push(quote);
@@ -141,9 +201,26 @@ mod tests {
             ("it's", "\"it's\""),
             ("'\"", "'\\'\"'"),
             ("a\nb", "'a\\nb'"),
+            ("\u{e9}\x1b", "'\\xc3\\xa9\\x1b'"),
         ] {
             assert_eq!(Sxp::from(text).flat(), printed);
         }
+    }
+
+    #[test]
+    fn what_a_key_is_followed_by_can_be_read_and_replaced() {
+        let mut form = first(b"(vm (name a) (device (vbd)) (device (vif)) (vcpus 2))").unwrap();
+        assert_eq!(
+            (form.head(), form.text("vcpus").as_deref(), form.text("device")),
+            (Some("vm"), Some("2"), None)
+        );
+        assert_eq!(
+            form.all("device").filter_map(|device| device.items()[1].head()).collect::<Vec<_>>(),
+            ["vbd", "vif"]
+        );
+        form.set("name", "b");
+        form.set("uuid", 7i64);
+        assert_eq!(form.flat(), "(vm (name b) (device (vbd)) (device (vif)) (vcpus 2) (uuid 7))");
     }
 
     #[test]
