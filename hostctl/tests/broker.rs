@@ -310,3 +310,18 @@ fn a_client_that_never_reads_is_served_so_far_and_holds_up_nobody() {
     }
     asker.join().unwrap().unwrap();
 }
+
+#[test]
+fn a_call_that_is_longer_than_the_control_domain_takes_is_refused_and_not_waited_for() {
+    let fake = Fake::start();
+    let name = "n".repeat(100_000);
+    let done = fake.run(&["--timeout", "20", "xm", "domid", &name]);
+    assert_eq!(
+        (done.code, done.stderr.as_str()),
+        (
+            1,
+            "Error: the command is too long: the control domain takes 65536 bytes at most, names and arguments together\n"
+        )
+    );
+    assert_eq!(fake.xm("domid guest1").stdout, "1\n");
+}

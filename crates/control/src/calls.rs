@@ -268,6 +268,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             name: dump.name().into(),
             pages: dump.pages(),
             way: if outlet.is_shared() { DumpWay::SharedMemory } else { DumpWay::Line },
+            core: dump.core(),
         };
         self.run(streams::dump::send(self, dump, outlet, request.pause));
         Ok(opened)

@@ -47,6 +47,8 @@ pub struct DumpOpened {
     pub pages: u64,
     /// Which way the records come.
     pub way: DumpWay,
+    /// The domain crashed and waits for its core to be kept: what [`crate::endpoints::CoreKept`] takes once it is.
+    pub core: Option<CoreId>,
 }
 
 /// Which way a dump's records come.
@@ -112,6 +114,6 @@ pub struct WaitingCore {
     pub domid: u16,
     /// The name that it had when it crashed.
     pub name: String,
-    /// The name that it has now: what [`DumpOpen`] takes.
-    pub present_name: String,
+    /// The uuid that it has now: what [`DumpOpen`] takes, whatever the domain is called meanwhile.
+    pub uuid: [u8; 16],
 }

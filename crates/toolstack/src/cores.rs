@@ -36,6 +36,11 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         self.cores.0.borrow().iter().any(is_of)
     }
 
+    /// Says whether a host is to keep this domain's core.
+    pub(crate) fn awaits_core(&self, serial: Serial) -> bool {
+        self.cores.0.borrow().contains(&serial)
+    }
+
     /// Waits for a core that is none of these.
     pub async fn next_core(&self, but: &[CoreId]) -> WaitingCore {
         self.ends.until(|| self.waiting_core(but)).await
@@ -51,7 +56,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             id: record.serial.core(),
             domid: record.domid.0,
             name: record.config.name.clone(),
-            present_name: record.name.as_str().into(),
+            uuid: record.uuid.0,
         })
     }
 

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use hypercall::{Aperture, Door, calls};
 use proto::domain::{DomainRef, ShutdownReason};
-use proto::dump::{DumpError, DumpFailure, DumpPause};
+use proto::dump::{CoreId, DumpError, DumpFailure, DumpPause};
 use stream::dump::{Packing, Writer};
 use xen_abi::{Errno, Gfn, KiB, PAGE_SIZE, VcpuId};
 
@@ -135,6 +135,13 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Dump<'_, 'x, M, P> {
     #[must_use]
     pub fn pages(&self) -> u64 {
         self.pages
+    }
+
+    /// What the domain's core is waited for as, where it is.
+    #[must_use]
+    pub fn core(&self) -> Option<CoreId> {
+        let Target::Ours(serial, _) = self.hold.target() else { return None };
+        self.hold.toolstack().awaits_core(serial).then(|| serial.core())
     }
 
     /// Appends more records to `out`, about half a MiB at most, or none where there was nothing; says whether there is still more.

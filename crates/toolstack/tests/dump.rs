@@ -328,7 +328,8 @@ fn coredump_destroy_keeps_the_crashed_domain_until_a_host_has_its_core() {
     let core = finish(world.stack.next_core(&[]));
     assert_eq!((core.domid, core.name.as_str()), (id.0, "a"));
     assert_eq!(turns(world.stack.next_core(&[core.id]), 3), None, "who could not keep it is not asked again");
-    let mut dump = begin(&world.stack, &core.present_name, DumpPause::Reading).unwrap();
+    let mut dump = begin(&world.stack, "a", DumpPause::Reading).unwrap();
+    assert_eq!(dump.core(), Some(core.id));
     assert!(listen(&mut dump).is_complete);
     drop(dump);
     finish(world.stack.core_kept(core.id)).unwrap();
@@ -346,7 +347,10 @@ fn coredump_restart_serves_again_at_once_and_keeps_the_crashed_one_beside() {
     assert!(world.sim.guest(DomId(again.domid)).is_running());
     let core = finish(world.stack.next_core(&[]));
     assert_eq!((core.domid, core.name.as_str()), (id.0, "a"), "the name that it crashed under");
-    assert!(core.present_name.starts_with("Domain-"), "{}", core.present_name);
+    let crashed = world.names().into_iter().find(|name| !["a", "Domain-0"].contains(&name.as_str())).unwrap();
+    assert_eq!(world.stack.find(&domain(&crashed)).unwrap().uuid, core.uuid, "the uuid that it has now");
+    assert_eq!(begin(&world.stack, &crashed, DumpPause::Live).unwrap().core(), Some(core.id));
+    assert_eq!(begin(&world.stack, "a", DumpPause::Live).unwrap().core(), None, "its namesake serves");
     finish(world.stack.core_kept(core.id)).unwrap();
     assert_eq!(world.names(), ["Domain-0", "a"]);
 }

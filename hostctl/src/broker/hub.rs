@@ -158,7 +158,7 @@ impl Hub {
 
     /// When [`Hub::tick`] must be called at the latest.
     pub fn deadline(&self) -> Option<Micros> {
-        self.link.deadline()
+        self.link.deadline().into_iter().chain(self.cores.deadline().filter(|_| self.link.is_up())).min()
     }
 
     /// Does what is due.
@@ -182,32 +182,32 @@ impl Hub {
     fn settle(&mut self, now: Micros) {
         loop {
             while let Some(event) = self.link.poll_event() {
-                self.on_link(event);
+                self.on_link(event, now);
             }
             if !self.serve_clients() {
                 break;
             }
         }
+        self.ask_for_cores(now);
         self.give_credit();
         // A crash that may never come is nothing to watch the line for.
         let waits = self.calls.keys().any(|&id| !self.is_about_cores(id));
         self.link.set_waiting(waits, now);
     }
 
-    fn on_link(&mut self, event: Event) {
+    fn on_link(&mut self, event: Event, now: Micros) {
         match event {
             Event::Up { peer, resumed } => {
                 self.note(&format!("up: control domain's start {:016x}", peer.get()));
                 if resumed && self.greeting.is_some() {
                     self.welcome_all();
-                    self.ask_for_cores();
                 } else {
                     self.say_hello();
                 }
             }
             Event::Down(reason) => self.on_down(reason),
             Event::Message(bytes) => match postcard::from_bytes::<Response>(&bytes) {
-                Ok(response) => self.on_response(response),
+                Ok(response) => self.on_response(response, now),
                 Err(error) => self.note(&format!("a message that is no response: {error}")),
             },
             Event::StreamData(channel, bytes) => self.on_data(channel, bytes),
@@ -241,7 +241,6 @@ impl Hub {
             DownReason::PeerRestarted { .. } => {
                 self.forget_session();
                 self.greeting = None;
-                self.forget_cores();
                 self.fail_all(&Lost::Restarted);
             }
             DownReason::PeerReset | DownReason::Protocol(_) => self.forget_session(),
@@ -284,23 +283,24 @@ impl Hub {
     }
 
     fn send_calls(&mut self) {
+        let mut too_long = Vec::new();
         for call in self.calls.values_mut().filter(|call| !call.sent) {
             let bytes = postcard::to_allocvec(&call.request).expect("an envelope is encodable");
             match self.link.send_message(bytes) {
                 Ok(()) => call.sent = true,
                 // Later: the queue is full, or there is no session yet.
                 Err(link::SendError::NotUp | link::SendError::Full) => break,
-                Err(error @ link::SendError::TooLong { .. }) => {
-                    self.log.extend_from_slice(
-                        format!("[broker] call {:016x}: {error}\n", call.request.id.0).as_bytes(),
-                    );
-                    call.sent = true;
-                }
+                Err(link::SendError::TooLong { limit }) => too_long.push((call.request.id, limit)),
+            }
+        }
+        for (id, limit) in too_long {
+            if let Some(call) = self.calls.remove(&id) {
+                self.tell(call.client, &FromBroker::TooLong { id, limit: limit as u64 });
             }
         }
     }
 
-    fn on_response(&mut self, response: Response) {
+    fn on_response(&mut self, response: Response, now: Micros) {
         let Some(call) = self.calls.remove(&response.id) else {
             // An answer that came twice, or to a call of a broker before us.
             return;
@@ -309,7 +309,7 @@ impl Hub {
             return self.on_hello(response);
         }
         if self.is_about_cores(response.id) {
-            return self.on_core(&response);
+            return self.on_core(&response, now);
         }
         self.tell(call.client, &FromBroker::Answer(response));
         self.drop_orphans();
@@ -323,7 +323,6 @@ impl Hub {
                 self.greeting = Some(greeting);
                 self.send_calls();
                 self.welcome_all();
-                self.ask_for_cores();
             }
             Ok(Err(_)) | Err(Fault::UnknownKey | Fault::Malformed) => self.fail_all(&Lost::Incomprehensible),
             Err(Fault::Busy { .. } | Fault::Full { .. } | Fault::Forgotten) => self.say_hello(),

@@ -6,12 +6,12 @@
 
 use postcard::{from_bytes, to_extend};
 use proto::host::Greeting;
-use proto::wire::{Request, Response};
+use proto::wire::{Request, RequestId, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The first bytes on the socket, in both directions; the last two are the version of this module's messages.
-pub const GREETING: [u8; 8] = *b"ndbrok\x00\x01";
+pub const GREETING: [u8; 8] = *b"ndbrok\x00\x02";
 
 /// The longest frame that is taken.
 pub const MAX_FRAME: usize = 16 << 20;
@@ -49,6 +49,13 @@ pub enum FromBroker {
     Welcome(Welcome),
     /// What came of a call.
     Answer(Response),
+    /// A call is longer than the control domain takes, and was not made. Nothing is known of the caller's other calls yet.
+    TooLong {
+        /// The call.
+        id: RequestId,
+        /// How many bytes it takes at most.
+        limit: u64,
+    },
     /// A stream channel, or none when all are taken.
     Reserved(Option<u16>),
     /// Bytes of a stream.

@@ -8,6 +8,7 @@ use proto::dump::WaitingCore;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::start::another_self;
+use crate::output::uuid_text;
 
 /// A core that is being fetched.
 #[derive(Debug)]
@@ -23,8 +24,9 @@ impl Keeping {
         let mut child = another_self()
             .args(["--connect", line, "keep-core"])
             .args(["--id", &core.id.0.to_string(), "--domid", &core.domid.to_string()])
+            .args(["--uuid", &uuid_text(&core.uuid)])
             // A name may begin with a dash.
-            .args([format!("--name={}", core.name), format!("--present-name={}", core.present_name)])
+            .arg(format!("--name={}", core.name))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -37,7 +39,7 @@ impl Keeping {
         self.pipe.as_fd()
     }
 
-    /// Whether the core is kept, once the program has ended.
+    /// Whether nothing more is to be done about the core, once the program has ended.
     pub(super) fn outcome(&mut self) -> Option<bool> {
         let mut fds = [PollFd::new(&self.pipe, PollFlags::IN)];
         let is_over = poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0);

@@ -231,19 +231,18 @@ impl Broker {
 
     /// Has cores fetched that wait to be, one at a time.
     fn keep_cores(&mut self) {
-        if let Some(is_kept) = self.keeping.as_mut().and_then(Keeping::outcome) {
+        let now = self.now();
+        if let Some(is_done) = self.keeping.as_mut().and_then(Keeping::outcome) {
             self.keeping = None;
-            let now = self.now();
-            self.hub.core_done(is_kept, now);
+            self.hub.core_done(is_done, now);
         }
         if self.keeping.is_none()
-            && let Some(core) = self.hub.take_core()
+            && let Some(core) = self.hub.take_core(now)
         {
             match Keeping::start(&self.line, &core) {
                 Ok(keeping) => self.keeping = Some(keeping),
                 Err(error) => {
                     eprintln!("[broker] the core of {} cannot be fetched: {error}", core.name);
-                    let now = self.now();
                     self.hub.core_done(false, now);
                 }
             }

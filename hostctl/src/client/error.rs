@@ -67,6 +67,14 @@ pub enum CallError {
         /// Why.
         fault: Fault,
     },
+    /// The call was not made: it is too long.
+    #[error(
+        "the command is too long: the control domain takes {limit} bytes at most, names and arguments together"
+    )]
+    TooLong {
+        /// How many bytes the control domain takes.
+        limit: u64,
+    },
     /// All stream channels are in use.
     #[error("all streams to the control domain are in use; close a console and try again")]
     NoChannel,

@@ -8,6 +8,7 @@ mod wait;
 
 pub use error::CallError;
 pub use signals::Signals;
+pub(crate) use wait::is_readable;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -17,7 +18,6 @@ use std::time::{Duration, Instant};
 
 use proto::Endpoint;
 use proto::wire::{Fault, Request, RequestId, Response};
-use wait::is_readable;
 
 use crate::broker::ipc::{Decoder, FromBroker, Lost, ToBroker, Welcome, encode};
 use crate::broker::place::Place;

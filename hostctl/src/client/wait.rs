@@ -24,6 +24,7 @@ impl Client {
             if let Some(message) = self.next_message()? {
                 return match message {
                     FromBroker::Lost(reason) => Err(self.lost(reason)),
+                    FromBroker::TooLong { limit, .. } => Err(CallError::TooLong { limit }),
                     message => Ok(Some(message)),
                 };
             }
@@ -126,7 +127,7 @@ impl Client {
 }
 
 /// Says whether a descriptor can be read from now.
-pub(super) fn is_readable(fd: BorrowedFd<'_>) -> bool {
+pub(crate) fn is_readable(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
     poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
 }

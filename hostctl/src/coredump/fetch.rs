@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use proto::domain::DomainRef;
-use proto::dump::{DumpError, DumpFailure, DumpOpen, DumpOpened, DumpPause, DumpWay};
+use proto::dump::{CoreId, DumpError, DumpFailure, DumpOpen, DumpOpened, DumpPause, DumpWay};
 use proto::endpoints::{DumpOpenStream, Host};
 use proto::host::HostInfo;
 use proto::wire::StreamChannel;
@@ -19,7 +19,7 @@ use stream::{PAGE, REGISTERS};
 use super::draft::Draft;
 use crate::client::{CallError, Client, Event};
 use crate::shm::{DOWNLOADS, SharedMemory};
-use crate::xm::failure::xen_text;
+use crate::xm::failure::{reason, xen_text};
 
 /// How often a wait looks round.
 const LOOK: Duration = Duration::from_millis(50);
@@ -62,7 +62,7 @@ pub enum Refusal {
     #[error("what came is no dump: {0}")]
     Nonsense(String),
     /// The file cannot be made or written.
-    #[error("cannot write {}: {}; nothing of it is left", .file.display(), io_text(.error))]
+    #[error("cannot write {}: {}; nothing of it is left", .file.display(), reason(.error))]
     File {
         /// Which.
         file: PathBuf,
@@ -74,11 +74,22 @@ pub enum Refusal {
     Call(#[from] CallError),
 }
 
+/// What is to be dumped, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// The domain, by name, id or uuid.
+    pub domain: &'a str,
+    /// Only if it waits for its core to be kept under this number; else there is no such domain.
+    pub core: Option<CoreId>,
+    /// Whether it runs meanwhile.
+    pub pause: DumpPause,
+}
+
 /// Dumps a domain to a file.
 ///
 /// # Errors
 /// [`Refusal`]: whatever happened, nothing of the file is left, and the domain goes on as it was.
-pub fn fetch(client: &mut Client, word: &str, pause: DumpPause, target: &Path) -> Result<Fetched, Refusal> {
+pub fn fetch(client: &mut Client, wish: Wish<'_>, target: &Path) -> Result<Fetched, Refusal> {
     let begun = Instant::now();
     let writing = |error| Refusal::File { file: target.to_owned(), error };
     let draft = Draft::new(target).map_err(writing)?;
@@ -86,7 +97,7 @@ pub fn fetch(client: &mut Client, word: &str, pause: DumpPause, target: &Path) -
     let path = client.welcome()?.shared_memory.clone();
     // A file that cannot be mapped is no reason to fail: the line remains.
     let memory = path.and_then(|path| SharedMemory::open(Path::new(&path)).ok());
-    let (channel, opened) = open(client, word, pause, memory.is_some())?;
+    let (channel, opened) = open(client, wish, memory.is_some())?;
     client.progress.begin_bytes(&format!("dumping {}", opened.name), opened.pages as usize * PAGE);
     let memory = memory.filter(|_| opened.way == DumpWay::SharedMemory);
     let intake = Intake {
@@ -143,22 +154,27 @@ impl Fetched {
 /// Begins the dump; waits for the shared memory where another dump has it.
 fn open(
     client: &mut Client,
-    word: &str,
-    pause: DumpPause,
+    wish: Wish<'_>,
     reads_shared_memory: bool,
 ) -> Result<(u16, DumpOpened), Refusal> {
     client.progress.begin("waiting for another dump");
     loop {
         let channel = client.reserve()?;
         let request = DumpOpen {
-            domain: DomainRef(word.into()),
-            pause,
+            domain: DomainRef(wish.domain.into()),
+            pause: wish.pause,
             channel: StreamChannel(channel),
             reads_shared_memory,
         };
         let opened = client.call::<DumpOpenStream>(&request);
         match opened {
-            Ok(Ok(opened)) => return Ok((channel, opened)),
+            Ok(Ok(opened)) if wish.core.is_none_or(|core| opened.core == Some(core)) => {
+                return Ok((channel, opened));
+            }
+            Ok(Ok(_)) => {
+                client.reset(channel);
+                return Err(Refusal::NotBegun(DumpError::NotFound));
+            }
             Ok(Err(DumpError::Later)) => {
                 client.reset(channel);
                 let end = Instant::now() + LOOK;
@@ -307,10 +323,4 @@ fn failure_text(failure: &DumpFailure) -> String {
         DumpFailure::Destroyed => "the domain was destroyed meanwhile".into(),
         DumpFailure::Xen(error) => xen_text(error),
     }
-}
-
-/// The system's words without its number.
-fn io_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -8,17 +8,38 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::{LocalTime, local};
 use crate::dirs;
+use crate::xm::failure::reason;
 
 /// xend's directory.
 const SYSTEM: &str = "/var/xen/dump";
 
-/// A file for a dump, in a directory that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A file for a dump, in a directory that is there. When this is dropped and no file is there, neither are directories that were made
+/// for it.
+#[derive(Debug)]
 pub struct Place {
     /// The file.
     pub file: PathBuf,
     /// Why it is not where it should be, in words, where it is not.
     pub note: Option<String>,
+    _made: Made,
+}
+
+impl Place {
+    /// The file that somebody named.
+    pub fn named(file: PathBuf) -> Place {
+        Place { file, note: None, _made: Made(Vec::new()) }
+    }
+}
+
+/// Directories that were made, the outermost first.
+#[derive(Debug)]
+struct Made(Vec<PathBuf>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // One that has something in it stays.
+        self.0.iter().rev().for_each(|dir| drop(std::fs::remove_dir(dir)));
+    }
 }
 
 /// Chooses `DIR/NAME/YYYY-MMDD-HHMM.SS-NAME.DOMID.core`, and makes the directory, for its owner only. DIR is `$HOSTCTL_DUMP_DIR`,
@@ -43,12 +64,17 @@ fn choose_among(name: &str, domid: u16, roots: &[PathBuf], now: LocalTime) -> io
         // Names have no slashes; should one ever have, it leads nowhere else.
         let dir = root.join(Path::new(name).file_name().unwrap_or(OsStr::new("domain")));
         match make(&dir) {
-            Ok(()) => {
+            Ok(made) => {
                 let file = dir.join(format!("{}-{}.{domid}.core", stamp(now), name.replace('/', "_")));
                 let note = refused.map(|(dir, error)| {
-                    format!("{} cannot be used ({error}); it goes to {}", dir.display(), file.display())
+                    format!(
+                        "{} cannot be used ({}); it goes to {}",
+                        dir.display(),
+                        reason(&error),
+                        file.display()
+                    )
                 });
-                return Ok(Place { file, note });
+                return Ok(Place { file, note, _made: made });
             }
             Err(error) => refused = refused.or(Some((dir, error))),
         }
@@ -56,17 +82,26 @@ fn choose_among(name: &str, domid: u16, roots: &[PathBuf], now: LocalTime) -> io
     Err(match refused {
         Some((dir, error)) => io::Error::new(
             error.kind(),
-            format!("{} cannot be made: {error}; name a file, or set HOSTCTL_DUMP_DIR", dir.display()),
+            format!(
+                "{} cannot be made: {}; name a file, or set HOSTCTL_DUMP_DIR",
+                dir.display(),
+                reason(&error)
+            ),
         ),
         None => io::Error::other("there is no directory for dumps"),
     })
 }
 
-fn make(dir: &Path) -> io::Result<()> {
+fn make(dir: &Path) -> io::Result<Made> {
+    let mut missing: Vec<PathBuf> =
+        dir.ancestors().take_while(|dir| !dir.exists()).map(Path::to_owned).collect();
+    missing.reverse();
+    // From here on they are taken away again where something fails.
+    let made = Made(missing);
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     // It may have been there, and be another's.
     rustix::fs::access(dir, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
-    Ok(())
+    Ok(made)
 }
 
 /// xend's `%Y-%m%d-%H%M.%S`.
@@ -91,6 +126,21 @@ mod tests {
         assert_eq!(place.note, None);
         let mode = std::fs::metadata(root.path().join("dump/web")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
+    }
+
+    #[test]
+    fn directories_that_were_made_for_nothing_go_again_and_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let dump = root.path().join("var/dump");
+        drop(choose_among("web", 7, std::slice::from_ref(&dump), NOW).unwrap());
+        assert!(!root.path().join("var").exists());
+        let place = choose_among("web", 7, std::slice::from_ref(&dump), NOW).unwrap();
+        std::fs::write(&place.file, "a core").unwrap();
+        // The next one makes no directory, and takes none away.
+        drop(choose_among("web", 8, &[dump], NOW).unwrap());
+        let file = place.file.clone();
+        drop(place);
+        assert!(file.exists());
     }
 
     #[test]

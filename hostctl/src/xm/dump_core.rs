@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use proto::domain::DomainRef;
 use proto::dump::{DumpError, DumpPause, DumpWay};
-use proto::endpoints::{DomainDestroy, DomainFind, DomainReset};
+use proto::endpoints::{CoreKept, DomainDestroy, DomainFind, DomainReset};
+use proto::error::DomainError;
 use serde_json::json;
 
 use super::Context;
@@ -12,8 +13,8 @@ use super::failure::Failure;
 use super::getopt::{Spec, parse};
 use super::life::not_reset;
 use crate::client::Client;
-use crate::coredump::fetch::{Fetched, Refusal, fetch};
-use crate::coredump::place;
+use crate::coredump::fetch::{Fetched, Refusal, Wish, fetch};
+use crate::coredump::place::{self, Place};
 
 /// The options, as usage shows them.
 pub const OPTIONS: &[(&str, &str)] = &[
@@ -51,11 +52,11 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
         context.out.flush()?;
     }
     let mut client = context.connect()?;
-    let file = match file {
+    let place = match file {
         Some(file) if file.is_dir() => {
             return Err(Failure::WithUsage(format!("Cannot dump core in a directory: {}", file.display())));
         }
-        Some(file) => file,
+        Some(file) => Place::named(file),
         None => chosen(context, &mut client, name)?,
     };
     let pause = match (is_live, destroys || resets) {
@@ -63,7 +64,8 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
         (false, false) => DumpPause::Reading,
         (false, true) => DumpPause::Holding,
     };
-    let fetched = fetch(&mut client, name, pause, &file).map_err(|refusal| failure(name, refusal))?;
+    let wish = Wish { domain: name, core: None, pause };
+    let fetched = fetch(&mut client, wish, &place.file).map_err(|refusal| failure(name, refusal))?;
     if destroys {
         let domain = DomainRef(fetched.opened.name.clone());
         client.call::<DomainDestroy>(&domain)?.map_err(|error| Failure::domain(name, "destroy", error))?;
@@ -73,14 +75,32 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
         client.call::<DomainReset>(&domain)?.map_err(|error| not_reset(name, error))?;
     }
     fetched.let_go(&mut client)?;
+    if !destroys && !resets {
+        end_wait(context, &mut client, &fetched)?;
+    }
     if context.json {
         context.out.json(&described(&fetched))?;
     }
     Ok(())
 }
 
+/// A domain that crashed and waits for its core to be kept (`on_crash`) waits no more: it is destroyed.
+fn end_wait(context: &mut Context<'_>, client: &mut Client, fetched: &Fetched) -> Result<(), Failure> {
+    let (Some(core), opened) = (fetched.opened.core, &fetched.opened) else { return Ok(()) };
+    match client.call::<CoreKept>(&core)? {
+        Ok(()) => context.out.complain(&format!(
+            "{} (id={}) had crashed and was kept for this dump; it is destroyed now",
+            opened.name, opened.domid
+        )),
+        // It was destroyed meanwhile.
+        Err(DomainError::NotFound) => {}
+        Err(error) => return Err(Failure::domain(&opened.name, "destroy", error)),
+    }
+    Ok(())
+}
+
 /// The file for a dump that nobody named one for.
-fn chosen(context: &mut Context<'_>, client: &mut Client, name: &str) -> Result<PathBuf, Failure> {
+fn chosen(context: &mut Context<'_>, client: &mut Client, name: &str) -> Result<Place, Failure> {
     let found = client
         .call::<DomainFind>(&DomainRef(name.into()))?
         .map_err(|error| Failure::domain(name, "dump core for", error))?;
@@ -89,10 +109,10 @@ fn chosen(context: &mut Context<'_>, client: &mut Client, name: &str) -> Result<
     }
     let place = place::choose(&found.name, found.domid)
         .map_err(|error| Failure::WithUsage(format!("Failed to dump core: {error}")))?;
-    if let Some(note) = place.note {
-        context.out.complain(&note);
+    if let Some(note) = &place.note {
+        context.out.complain(note);
     }
-    Ok(place.file)
+    Ok(place)
 }
 
 fn failure(name: &str, refusal: Refusal) -> Failure {

@@ -87,9 +87,14 @@ fn participle(verb: &str) -> String {
 
 /// `XEN_DOMCTL_pausedomain: Operation not permitted (errno 1)`.
 pub fn xen_text(error: &XenError) -> String {
-    let reason = io::Error::from_raw_os_error(i32::from(error.errno)).to_string();
-    let reason = reason.split(" (os error").next().unwrap_or_default().to_owned();
+    let reason = reason(&io::Error::from_raw_os_error(i32::from(error.errno)));
     format!("{}: {reason} (errno {})", error.call, error.errno)
+}
+
+/// The system's words without its number.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 impl From<CallError> for Failure {

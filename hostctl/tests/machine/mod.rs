@@ -59,6 +59,7 @@ impl Machine {
             .env("HOSTCTL_BROKER_IDLE", "2")
             .env("XDG_RUNTIME_DIR", self.dir())
             .env("NANODOM_CACHE", self.dir().join("cache"))
+            .env("HOSTCTL_DUMP_DIR", self.dir().join("dumps"))
             .env("TZ", "UTC")
             .env("TERM", "dumb")
             .current_dir(self.dir())

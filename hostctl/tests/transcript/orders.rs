@@ -172,6 +172,8 @@ fn action(word: &str) -> Action {
         "restart" => Action::Restart,
         "preserve" => Action::Preserve,
         "rename-restart" => Action::RenameRestart,
+        "coredump-destroy" => Action::CoredumpDestroy,
+        "coredump-restart" => Action::CoredumpRestart,
         other => panic!("'{other}' is no rule"),
     }
 }
