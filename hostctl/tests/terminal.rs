@@ -1,6 +1,7 @@
 //! What people see: the terminal is as before, whatever ended `xm console`; Ctrl-] is heard; long work is shown.
 
 mod fake;
+mod pty;
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,10 +10,9 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use fake::{Fake, Order, noise};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use pty::{pair, read_until};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, tcgetattr};
 
 /// A terminal with `xm console guest1` in it.
 struct Session {
@@ -25,18 +25,6 @@ struct Session {
 
 fn settings(terminal: impl AsFd) -> String {
     format!("{:?}", tcgetattr(terminal).unwrap())
-}
-
-/// A terminal: the user's end and the program's.
-fn pair() -> (File, File) {
-    let user = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&user).unwrap();
-    unlockpt(&user).unwrap();
-    let name = ptsname(&user, Vec::new()).unwrap().into_string().unwrap();
-    let size = Winsize { ws_row: 24, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&user, size).unwrap();
-    let terminal = File::options().read(true).write(true).open(name).unwrap();
-    (user.into(), terminal)
 }
 
 impl Session {
@@ -231,20 +219,6 @@ fn drawn(settings: &[(&str, &str)], on_terminal: bool, holds_upload: bool, await
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Reads what is drawn until this is among it.
-fn read_until(user: &mut File, text: &str, bytes: &mut Vec<u8>) {
-    let start = Instant::now();
-    let mut part = [0; 4096];
-    while !String::from_utf8_lossy(bytes).contains(text) {
-        assert!(start.elapsed() < Duration::from_secs(20), "{text:?} is never drawn");
-        let mut fds = [PollFd::new(&*user, PollFlags::IN)];
-        if poll(&mut fds, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap() > 0 {
-            let count = user.read(&mut part).unwrap();
-            bytes.extend(&part[..count]);
-        }
-    }
-}
-
 #[test]
 fn an_upload_of_over_a_second_shows_a_bar_and_clears_it() {
     let text = drawn(&[], true, true, Some("sending the ramdisk ["));
@@ -264,5 +238,26 @@ fn nothing_is_drawn_where_it_cannot_be_taken_back() {
     for (settings, on_terminal) in [(&[("TERM", "dumb")][..], true), (&[("TERM", "")], true), (&[], false)] {
         let text = drawn(settings, on_terminal, true, None);
         assert!(!text.contains("sending") && !text.contains('\x1b'), "{settings:?}: {text:?}");
+    }
+}
+
+#[test]
+fn a_shell_on_a_pipe_ends_by_a_signal() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 1)] {
+        let fake = Fake::start();
+        let mut child = fake.spawn(&["xm", "shell"]);
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"domid guest1\n").unwrap();
+        let mut said = [0; 64];
+        let mut stdout = child.stdout.take().unwrap();
+        let mut heard = String::new();
+        while !heard.ends_with("1\nxm> ") {
+            let count = stdout.read(&mut said).unwrap();
+            assert!(count > 0, "{heard}");
+            heard.push_str(&String::from_utf8_lossy(&said[..count]));
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        // Its input stays open.
+        assert_eq!(pty::end(&mut child), Some(code), "{signal:?}");
     }
 }

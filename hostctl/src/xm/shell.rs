@@ -1,25 +1,29 @@
 //! `xm shell`: a prompt that takes xm's commands, one a line.
 
-use std::io::{self, BufRead};
+use std::io;
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::Signal;
 
 use super::failure::Failure;
 use super::{Context, table};
 use crate::client::{CallError, Signals};
+use crate::exit;
 
 const BANNER: &str = "The Xen Master. Type \"help\" for a list of functions.";
 const PROMPT: &str = "xm> ";
 
-/// Runs the command. Mistakes and failures of commands do not leave the shell; the end of input does.
+/// The longest line, in bytes: more than any command takes.
+const LONGEST: usize = 128 << 10;
+
+/// Runs the command. Mistakes and failures of commands do not leave the shell; the end of input does, and so does a signal.
 ///
 /// # Errors
 /// A signal came, or the output cannot be written.
 pub fn run(context: &mut Context<'_>, _: &[String]) -> Result<(), Failure> {
-    let signals = Signals::get()?;
-    let stdin = io::stdin();
-    let mut input = stdin.lock();
+    let mut input = Input { signals: Signals::get()?, bytes: Vec::new(), is_over: false };
     if !context.json {
         context.out.line(BANNER)?;
     }
@@ -28,44 +32,85 @@ pub fn run(context: &mut Context<'_>, _: &[String]) -> Result<(), Failure> {
             context.out.text(PROMPT)?;
         }
         context.out.flush()?;
-        // What is in the buffer already is no reason to wait.
-        if !has_line(&input) {
-            wait(signals)?;
-        }
-        let mut line = String::new();
-        if input.read_line(&mut line)? == 0 {
+        let Some(line) = input.line()? else {
             if !context.json {
                 context.out.line("")?;
             }
             return Ok(());
-        }
-        if obey(context, line.trim())? {
-            return Ok(());
+        };
+        let line = match line {
+            Line::Whole(line) => String::from_utf8(line).map_err(|_| "the line is not UTF-8"),
+            Line::TooLong => Err("the line is too long"),
+        };
+        match line {
+            Ok(line) if obey(context, line.trim())? => return Ok(()),
+            Ok(_) => {}
+            Err(why) => drop(context.out.fail(exit::FAILED, why)),
         }
     }
 }
 
-/// Whether reading gives something at once, without asking the system.
-fn has_line(input: &io::StdinLock<'_>) -> bool {
-    // Only a terminal is waited for: a pipe that is read to its end needs no signals.
-    use std::io::IsTerminal;
-    !input.is_terminal()
+/// A line that was read.
+enum Line {
+    Whole(Vec<u8>),
+    /// Nothing of it was kept.
+    TooLong,
 }
 
-/// Waits for a line or a signal.
-fn wait(signals: &Signals) -> Result<(), Failure> {
-    loop {
-        if let Some(signal) = signals.take() {
-            return Err(CallError::Interrupted(signal).into());
+/// Lines from stdin. Signals are heard while the next one is awaited, whatever it is that brings them.
+struct Input {
+    signals: &'static Signals,
+    /// What was read and is no whole line yet.
+    bytes: Vec<u8>,
+    is_over: bool,
+}
+
+impl Input {
+    /// The next line; `None` at the end.
+    fn line(&mut self) -> Result<Option<Line>, Failure> {
+        let mut is_too_long = false;
+        loop {
+            if let Some(signal) = self.signals.take() {
+                return Err(CallError::Interrupted(signal).into());
+            }
+            if let Some(end) = self.bytes.iter().position(|&byte| byte == b'\n') {
+                let line = self.bytes.drain(..=end).collect();
+                return Ok(Some(if is_too_long { Line::TooLong } else { Line::Whole(line) }));
+            }
+            if self.is_over {
+                let rest = std::mem::take(&mut self.bytes);
+                return Ok(match is_too_long {
+                    true => Some(Line::TooLong),
+                    false => (!rest.is_empty()).then_some(Line::Whole(rest)),
+                });
+            }
+            if self.bytes.len() > LONGEST {
+                self.bytes.clear();
+                is_too_long = true;
+            }
+            self.read()?;
         }
+    }
+
+    /// Waits for bytes or a signal, and reads the bytes.
+    fn read(&mut self) -> io::Result<()> {
         let stdin = io::stdin();
-        let fds = std::iter::once(stdin.as_fd()).chain(signals.fds());
+        let fds = std::iter::once(stdin.as_fd()).chain(self.signals.fds());
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
         match poll(&mut fds, None) {
-            Ok(_) if !fds[0].revents().is_empty() => return Ok(()),
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(io::Error::from(error).into()),
+            Ok(_) if !fds[0].revents().is_empty() => {}
+            Ok(_) | Err(Errno::INTR) => return Ok(()),
+            Err(error) => return Err(error.into()),
         }
+        let mut part = [0; 4096];
+        match rustix::io::read(stdin.as_fd(), &mut part) {
+            // A terminal that is gone has no more lines either.
+            Ok(0) | Err(Errno::IO) => self.is_over = true,
+            Ok(count) => self.bytes.extend_from_slice(&part[..count]),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
     }
 }
 
@@ -103,7 +148,11 @@ fn obey(context: &mut Context<'_>, line: &str) -> Result<bool, Failure> {
             context.out.is_json = context.json || super::has_json(rest);
             let done = super::dispatch(word, rest, context.link, context.out);
             context.out.is_json = context.json;
-            done?;
+            // Ctrl-C ends the command; these end the shell with it.
+            let code = done?;
+            if [Signal::TERM, Signal::HUP].iter().any(|signal| code == exit::by_signal(signal.as_raw())) {
+                return Err(Failure::Silent(code));
+            }
         }
     }
     Ok(false)

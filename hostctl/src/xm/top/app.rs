@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proto::top::HostTop;
 
 use super::columns::{Sort, Widths};
+use super::keys::Key;
 use super::look::Look;
 use super::{Settings, delay};
 
@@ -77,37 +77,37 @@ impl App {
     }
 
     /// A key was pressed.
-    pub(super) fn press(&mut self, key: KeyEvent) -> After {
-        if key.modifiers.contains(KeyModifiers::CONTROL) && matches!(key.code, KeyCode::Char('c' | 'C')) {
+    pub(super) fn press(&mut self, key: Key) -> After {
+        if key == Key::Stop {
             return After::Quit;
         }
         self.message = None;
         if self.answer.is_some() {
-            self.edit(key.code);
+            self.edit(key);
             return After::Draw;
         }
-        match key.code {
-            KeyCode::Char('q' | 'Q') | KeyCode::Esc => return After::Quit,
-            KeyCode::Char('d' | 'D') => self.answer = Some(String::new()),
-            KeyCode::Char('n' | 'N') => self.settings.networks ^= true,
-            KeyCode::Char('b' | 'B') => self.settings.vbds ^= true,
-            KeyCode::Char('r' | 'R') => self.settings.repeat_header ^= true,
-            KeyCode::Char('s' | 'S') => self.sort = self.sort.next(),
-            KeyCode::Char('v' | 'V') => {
+        match key {
+            Key::Letter('q' | 'Q') | Key::Escape => return After::Quit,
+            Key::Letter('d' | 'D') => self.answer = Some(String::new()),
+            Key::Letter('n' | 'N') => self.settings.networks ^= true,
+            Key::Letter('b' | 'B') => self.settings.vbds ^= true,
+            Key::Letter('r' | 'R') => self.settings.repeat_header ^= true,
+            Key::Letter('s' | 'S') => self.sort = self.sort.next(),
+            Key::Letter('v' | 'V') => {
                 self.settings.vcpus ^= true;
                 return After::Ask;
             }
-            KeyCode::Char('t' | 'T') => {
+            Key::Letter('t' | 'T') => {
                 self.message = Some("Xen has no transcendent memory any more (since 4.13)".into());
             }
-            KeyCode::Down => self.scroll_to(self.first_row + 1),
-            KeyCode::Up => self.first_row = self.first_row.saturating_sub(1),
-            KeyCode::PageDown => self.scroll_to(self.first_row + 10),
-            KeyCode::PageUp => self.first_row = self.first_row.saturating_sub(10),
-            KeyCode::Home => self.first_row = 0,
-            KeyCode::End => self.scroll_to(usize::MAX),
-            KeyCode::Right => self.first_column += 1,
-            KeyCode::Left => self.first_column = self.first_column.saturating_sub(1),
+            Key::Down => self.scroll_to(self.first_row + 1),
+            Key::Up => self.first_row = self.first_row.saturating_sub(1),
+            Key::PageDown => self.scroll_to(self.first_row + 10),
+            Key::PageUp => self.first_row = self.first_row.saturating_sub(10),
+            Key::Home => self.first_row = 0,
+            Key::End => self.scroll_to(usize::MAX),
+            Key::Right => self.first_column += 1,
+            Key::Left => self.first_column = self.first_column.saturating_sub(1),
             _ => {}
         }
         After::Draw
@@ -119,19 +119,19 @@ impl App {
         self.first_row = row.min(last);
     }
 
-    fn edit(&mut self, key: KeyCode) {
+    fn edit(&mut self, key: Key) {
         let Some(answer) = &mut self.answer else { return };
         match key {
-            KeyCode::Enter => {
+            Key::Enter => {
                 match delay(answer) {
                     Ok(delay) => self.settings.delay = delay,
                     Err(why) => self.message = Some(why),
                 }
                 self.answer = None;
             }
-            KeyCode::Esc => self.answer = None,
-            KeyCode::Backspace => drop(answer.pop()),
-            KeyCode::Char(letter) if !letter.is_control() && answer.chars().count() < LONGEST_ANSWER => {
+            Key::Escape => self.answer = None,
+            Key::Backspace => drop(answer.pop()),
+            Key::Letter(letter) if answer.chars().count() < LONGEST_ANSWER => {
                 answer.push(letter);
             }
             _ => {}

@@ -132,12 +132,12 @@ fn bottom(app: &App) -> Line<'static> {
 mod tests {
     use std::time::Duration;
 
-    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
     use super::super::Settings;
     use super::super::app::After;
+    use super::super::keys::Key;
     use super::super::testing::{domain, host, two_looks};
     use super::*;
 
@@ -162,15 +162,15 @@ mod tests {
     fn press(app: &mut App, keys: &str) -> After {
         let mut after = After::Draw;
         for key in keys.chars() {
-            let code = match key {
-                '>' => KeyCode::Right,
-                '<' => KeyCode::Left,
-                '_' => KeyCode::Down,
-                '^' => KeyCode::Up,
-                '\n' => KeyCode::Enter,
-                letter => KeyCode::Char(letter),
+            let key = match key {
+                '>' => Key::Right,
+                '<' => Key::Left,
+                '_' => Key::Down,
+                '^' => Key::Up,
+                '\n' => Key::Enter,
+                letter => Key::Letter(letter),
             };
-            after = app.press(KeyEvent::new(code, KeyModifiers::NONE));
+            after = app.press(key);
         }
         after
     }

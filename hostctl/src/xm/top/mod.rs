@@ -4,6 +4,7 @@ mod app;
 mod columns;
 mod draw;
 mod json;
+mod keys;
 mod look;
 mod screen;
 mod text;

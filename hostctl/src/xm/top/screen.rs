@@ -5,15 +5,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crossterm::event as keys;
 use proto::endpoints;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use rustix::event::epoll;
 
 use super::app::{After, App};
+use super::keys::{Key, Keys, PATIENCE};
 use super::{Settings, draw};
-use crate::client::{Client, Event, Ticket};
+use crate::client::{Client, Event, Ticket, is_readable};
 use crate::clock;
 use crate::output::Output;
 use crate::terminal::FullScreen;
@@ -29,7 +29,7 @@ pub(super) const SLOW: Duration = Duration::from_secs(2);
 pub(super) fn run(client: &mut Client, settings: Settings, out: &mut Output) -> Result<(), Failure> {
     let xen = client.welcome()?.greeting.xen.clone();
     out.flush()?;
-    let input = Input::open()?;
+    let mut input = Input::open()?;
     let Some(_screen) = FullScreen::enter()? else {
         return Err(Failure::Plain("stdin is no terminal; use --batch or --json".into()));
     };
@@ -45,6 +45,7 @@ pub(super) fn run(client: &mut Client, settings: Settings, out: &mut Output) -> 
         terminal.draw(|frame| draw::draw(&mut app, frame))?;
         // Where an answer is missing, its age is shown.
         let wake = if ticket.is_some() { Instant::now() + SLOW } else { due };
+        let wake = input.patience().map_or(wake, |patience| patience.min(wake));
         match client.event(Some(input.fd()), Some(wake))? {
             Event::Answer(response) => {
                 let Some(asked) = &ticket else { continue };
@@ -58,7 +59,10 @@ pub(super) fn run(client: &mut Client, settings: Settings, out: &mut Output) -> 
                 }
             }
             Event::Extra => {
-                for key in input.read()? {
+                let Some(pressed) = input.read()? else {
+                    return Err(Failure::Plain("the terminal is gone".into()));
+                };
+                for key in pressed {
                     match app.press(key) {
                         After::Draw => {}
                         After::Ask => due = Instant::now(),
@@ -67,6 +71,9 @@ pub(super) fn run(client: &mut Client, settings: Settings, out: &mut Output) -> 
                 }
                 // A new delay counts from now.
                 due = due.min(Instant::now() + app.settings.delay);
+            }
+            Event::Deadline if input.give_up().is_some_and(|key| app.press(key) == After::Quit) => {
+                return Ok(());
             }
             _ => {}
         }
@@ -78,6 +85,9 @@ struct Input {
     both: OwnedFd,
     /// SIGWINCH came.
     resized: UnixStream,
+    keys: Keys,
+    /// When something was read last.
+    read: Instant,
 }
 
 impl Input {
@@ -89,26 +99,42 @@ impl Input {
         for fd in [io::stdin().as_fd(), resized.as_fd()] {
             epoll::add(&both, fd, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
         }
-        Ok(Input { both, resized })
+        Ok(Input { both, resized, keys: Keys::default(), read: Instant::now() })
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
         self.both.as_fd()
     }
 
-    /// The keys that were pressed. A terminal that is gone is an error.
-    fn read(&self) -> io::Result<Vec<keys::KeyEvent>> {
-        let mut bytes = [0; 64];
-        while matches!((&self.resized).read(&mut bytes), Ok(1..)) {}
-        let mut pressed = Vec::new();
+    /// The keys that were pressed, without waiting for any; `None`: the terminal is gone.
+    fn read(&mut self) -> io::Result<Option<Vec<Key>>> {
+        let mut bytes = [0; 1024];
         // A new size is looked up whenever something is drawn.
-        while keys::poll(Duration::ZERO)? {
-            if let keys::Event::Key(key) = keys::read()?
-                && key.kind != keys::KeyEventKind::Release
-            {
-                pressed.push(key);
-            }
+        while matches!((&self.resized).read(&mut bytes), Ok(1..)) {}
+        if !is_readable(io::stdin().as_fd()) {
+            return Ok(Some(Vec::new()));
         }
-        Ok(pressed)
+        // Past the standard library's buffer, in which a key would wait unseen.
+        match rustix::io::retry_on_intr(|| rustix::io::read(io::stdin(), &mut bytes)) {
+            Ok(0) | Err(rustix::io::Errno::IO) => Ok(None),
+            Ok(count) => {
+                self.read = Instant::now();
+                Ok(Some(self.keys.take(&bytes[..count])))
+            }
+            // Another program has the terminal set so, and took what there was.
+            Err(rustix::io::Errno::AGAIN) => Ok(Some(Vec::new())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// When a key that is begun is to be given up.
+    fn patience(&self) -> Option<Instant> {
+        self.keys.is_begun().then(|| self.read + PATIENCE)
+    }
+
+    /// Gives such a key up, if it is time; an escape was a key itself.
+    fn give_up(&mut self) -> Option<Key> {
+        self.patience().filter(|&patience| Instant::now() >= patience)?;
+        self.keys.give_up()
     }
 }
