@@ -79,6 +79,12 @@ fn notes(command: &Command) -> String {
         let about = format!("With --json it prints what docs/schema/{schema}.json describes.");
         text.push_str(&format!("\nOutput for programs:\n{about}\n"));
     }
+    if !command.refusals().is_empty() {
+        text.push_str("\nErrors, with their exit codes:\n");
+    }
+    for refusal in command.refusals() {
+        text.push_str(&format!("  {}  {}\n", refusal.code, refusal.text.replace("[..]", "...")));
+    }
     text
 }
 

@@ -31,6 +31,8 @@ fn main() -> ExitCode {
         Ok(())
     }));
     trials.push(Trial::test("every command has transcripts", every_command_has_transcripts));
+    trials.push(Trial::test("every error that a command documents has a transcript", every_error_is_tried));
+    trials.push(Trial::test("every error in a transcript is documented", every_error_is_documented));
     trials.push(Trial::test("all JSON is as its schema says", all_json_is_as_its_schema_says));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -71,7 +73,16 @@ fn all_json_is_as_its_schema_says() -> Result<(), Failed> {
 }
 
 /// Commands that only say why they do nothing.
-const NEVER: &[&str] = &["vncviewer", "serve", "network-new", "network-del", "network-show"];
+const NEVER: &[&str] = &[
+    "vncviewer",
+    "serve",
+    "network-new",
+    "network-del",
+    "network-show",
+    "cpupool-new",
+    "cpupool-start",
+    "cpupool-delete",
+];
 /// A command that says so too, with exit code 0, as in xm.
 const ALWAYS: &[&str] = &["event-monitor"];
 
@@ -101,6 +112,57 @@ fn every_command_has_transcripts() -> Result<(), Failed> {
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(missing.join("\n").into()) }
+}
+
+/// Their errors are those of the language of configurations.
+const CONFIGURED: &[&str] = &["create", "new"];
+
+/// Each row of the table of errors, with its exit code.
+fn every_error_is_tried() -> Result<(), Failed> {
+    let typed = transcript::typed();
+    let mut missing = Vec::new();
+    for command in COMMANDS {
+        for refusal in command.refusals() {
+            let is_such = |typed: &Typed| {
+                typed.command == Some(command.name)
+                    && typed.ran.code == i32::from(refusal.code)
+                    && typed.errors().iter().any(|said| transcript::line_fits(refusal.text, said))
+            };
+            if !typed.iter().any(is_such) {
+                missing.push(format!("xm {}: {} (exit code {})", command.name, refusal.text, refusal.code));
+            }
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(missing.join("\n").into()) }
+}
+
+/// And none is said that is not in it.
+fn every_error_is_documented() -> Result<(), Failed> {
+    let mut missing = BTreeSet::new();
+    // Errors of a shell's lines are of the commands on them.
+    for typed in transcript::typed().iter().filter(|typed| typed.command != Some("shell")) {
+        let Some(command) = typed.command.and_then(table::by_name) else { continue };
+        if CONFIGURED.contains(&command.name) {
+            continue;
+        }
+        // One error, in one form or two.
+        let forms = typed.errors();
+        let is_general = |said: &String| table::GENERAL.iter().any(|text| transcript::line_fits(text, said));
+        let is_own = |said: &String| {
+            command.refusals().iter().any(|refusal| {
+                typed.ran.code == i32::from(refusal.code) && transcript::line_fits(refusal.text, said)
+            })
+        };
+        if !forms.is_empty() && !forms.iter().any(|said| is_general(said) || is_own(said)) {
+            missing.insert(format!(
+                "xm {}: {} (exit code {})",
+                command.name,
+                forms.join(" | "),
+                typed.ran.code
+            ));
+        }
+    }
+    if missing.is_empty() { Ok(()) } else { Err(missing.into_iter().collect::<Vec<_>>().join("\n").into()) }
 }
 
 fn name(file: &Path) -> String {

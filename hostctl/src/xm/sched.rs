@@ -111,6 +111,10 @@ fn failure(domain: &str, command: &str, error: SchedError) -> Failure {
             "{budget_us} us in each {period_us} us are not possible; rtds takes budgets of 10 us and more, no longer than \
              their period"
         )),
+        // xm looked for it in its list first, as for printing.
+        SchedError::Domain(proto::error::DomainError::NotFound) if command == "sched-sedf" => {
+            Failure::WithUsage(format!("Domain '{domain}' does not exist."))
+        }
         SchedError::Domain(proto::error::DomainError::Xen(error)) if command == "sched-sedf" => {
             Failure::WithUsage(format!("Failed to set sedf parameters (rv=-{}).", error.errno))
         }

@@ -3,7 +3,10 @@
 //! The table is the one source for lookup, word counts, help and usage; a release that adds a command changes
 //! its row from `None` to the function.
 
+mod errors;
 mod notes;
+
+pub use errors::{GENERAL, Refusal};
 
 use crate::xm::failure::Failure;
 use crate::xm::{
@@ -397,8 +400,20 @@ pub static COMMANDS: &[Command] = &[
         words: Words::Any,
         run: Some(cpupool::create),
     },
-    absent("cpupool-new", "<ConfigFile> [vars]", "Add a pool to the managed ones, without starting it."),
-    absent("cpupool-start", "<CPU Pool>", "Start a managed pool of processors."),
+    simple(
+        "cpupool-new",
+        "<ConfigFile> [vars]",
+        "Say why there are no managed pools.",
+        Words::Any,
+        why_not::managed_pool,
+    ),
+    simple(
+        "cpupool-start",
+        "<CPU Pool>",
+        "Say why there are no managed pools.",
+        Words::Any,
+        why_not::managed_pool,
+    ),
     Command {
         name: "cpupool-list",
         synopsis: "[<CPU Pool>] [-l|--long] [-c|--cpus]",
@@ -408,7 +423,13 @@ pub static COMMANDS: &[Command] = &[
         run: Some(cpupool::list),
     },
     simple("cpupool-destroy", "<CPU Pool>", "End a pool of processors.", Words::Exactly(1), cpupool::destroy),
-    absent("cpupool-delete", "<CPU Pool>", "Remove a managed pool that is not active."),
+    simple(
+        "cpupool-delete",
+        "<CPU Pool>",
+        "Say why there are no managed pools.",
+        Words::Any,
+        why_not::managed_pool,
+    ),
     simple(
         "cpupool-cpu-add",
         "<CPU Pool> <CPU nr>|node:<node nr>",

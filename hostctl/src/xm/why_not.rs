@@ -52,3 +52,16 @@ pub fn event_monitor(context: &mut Context<'_>, _: &[String]) -> Result<(), Fail
 pub fn xen_api(_: &mut Context<'_>, _: &[String]) -> Result<(), Failure> {
     Err(Failure::Plain("This function is only supported by Xen-API".into()))
 }
+
+/// Runs `xm cpupool-new`, `cpupool-start` and `cpupool-delete`: a pool that is known while it does not exist has to be written down
+/// somewhere.
+///
+/// # Errors
+/// Always.
+pub fn managed_pool(_: &mut Context<'_>, _: &[String]) -> Result<(), Failure> {
+    Err(Failure::Plain(
+        "pools are not kept beyond the machine's life, so there is none that could be defined, started or deleted; \
+         'xm cpupool-create' makes one at once, and 'xm cpupool-destroy' ends it"
+            .into(),
+    ))
+}

@@ -9,7 +9,7 @@ use hostctl::xm::table::{self, Found};
 
 use crate::machine::Machine;
 use orders::Stage;
-pub use text::{Item, Ran, check, matches, write};
+pub use text::{Item, Ran, check, line_fits, matches, write};
 
 /// The files.
 pub fn all() -> Vec<PathBuf> {
@@ -47,6 +47,24 @@ impl Typed {
             }
         });
         Typed { words, command, ran }
+    }
+
+    /// What it complained of: what stands behind `Error: ` for people, or says the same to programs.
+    pub fn errors(&self) -> Vec<String> {
+        let said = |line: &str| {
+            let object = serde_json::from_str::<serde_json::Value>(line).ok()?;
+            let error = object["error"].as_str()?.to_owned();
+            let whole = object["hint"].as_str().map(|hint| format!("{error}; {hint}"));
+            Some([Some(error), whole].into_iter().flatten().collect())
+        };
+        self.ran
+            .stderr
+            .lines()
+            .flat_map(|line| match line.strip_prefix("Error: ") {
+                Some(text) => vec![text.to_owned()],
+                None => said(line).unwrap_or_default(),
+            })
+            .collect()
     }
 
     /// Is one of the words this one? Behind `--` none is an option.

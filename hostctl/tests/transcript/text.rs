@@ -121,7 +121,8 @@ fn fits(wanted: &str, came: &str) -> bool {
     wanted.len() == came.len() && wanted.iter().zip(&came).all(|(wanted, came)| line_fits(wanted, came))
 }
 
-fn line_fits(wanted: &str, came: &str) -> bool {
+/// Is this line what was to come?
+pub fn line_fits(wanted: &str, came: &str) -> bool {
     let mut parts = wanted.split("[..]");
     let Some(mut rest) = parts.next().and_then(|first| came.strip_prefix(first)) else { return false };
     let mut parts = parts.peekable();
