@@ -6,6 +6,10 @@ use super::{Event, Heard, NODES_OF_THE_GONE, Rule, apart, events, same, strings}
 use crate::history::{Step, Who, ty};
 use crate::report::Transaction;
 
+/// Requests that are about a node.
+const OF_NODES: &[u32] =
+    &[ty::READ, ty::DIRECTORY, ty::GET_PERMS, ty::WRITE, ty::MKDIR, ty::RM, ty::SET_PERMS];
+
 pub(super) const RULES: &[Rule] = &[
     same("unknown-transactions", |asked| {
         asked.transaction == Transaction::Unknown && asked.their_word() == "EIO" && asked.ours.is_err()
@@ -25,8 +29,7 @@ pub(super) const RULES: &[Rule] = &[
         asked.ty == ty::DIRECTORY && asked.payload == b"/\0" && ours == strings(theirs)
     }),
     apart("special-names-are-no-nodes", |asked| {
-        let about_nodes = [ty::READ, ty::DIRECTORY, ty::GET_PERMS, ty::WRITE, ty::MKDIR, ty::RM];
-        asked.is_special() && asked.is(&about_nodes)
+        asked.is_special() && asked.is(OF_NODES) && asked.ty != ty::SET_PERMS
     }),
     same("hidden-directories", |asked| {
         asked.are("EACCES", "ENOENT") || (asked.ty == ty::MKDIR && asked.are("EACCES", "OK"))
@@ -44,9 +47,10 @@ pub(super) const RULES: &[Rule] = &[
         };
         asked.ty == ty::GET_PERMS && ours[0] == theirs[0] && rest(ours).is_subset(&rest(theirs))
     }),
+    // Also at home, where another may have made something.
     apart("creators-own", |asked| {
         let is_about_rights = asked.are("OK", "EACCES") || asked.are("EACCES", "OK");
-        matches!(asked.who, Who::Guest(_)) && asked.path().starts_with(b"/") && is_about_rights
+        matches!(asked.who, Who::Guest(_)) && asked.is(OF_NODES) && !asked.is_special() && is_about_rights
     }),
     // Who does not own a node there may not hear of it, either.
     events("creators-own", |heard| {
