@@ -230,6 +230,21 @@ fn the_removal_of_many_nodes_is_answered_at_once_and_its_memory_comes_back() {
     assert!(peaks[5] < peaks[1] + peaks[1] / 4, "KiB after each round: {peaks:?}");
 }
 
+/// Whom it has answered may share its processor, which a server that never sleeps keeps for milliseconds.
+#[test]
+fn the_server_sleeps_between_two_steps_of_its_own_work() {
+    const NODES: usize = 20_000;
+    let server = Server::start();
+    let mut client = server.connect();
+    for index in 0..NODES {
+        client.ask(WRITE, 0, &format!("/many/{}/{}\0v", index / 100, index % 100)).unwrap();
+    }
+    client.ask(RM, 0, "/many\0").unwrap();
+    let before = server.sleeps();
+    // A step is of 512 nodes, and a few thousand were done with the request. Nobody asks for anything meanwhile.
+    wait_until("the server sleeps", || server.sleeps() - before > NODES as u64 / 512 / 2);
+}
+
 #[test]
 fn a_domains_socket_gives_the_rights_and_the_quota_of_a_guest() {
     let server = Server::with_domains(&[5, 6]);

@@ -7,15 +7,19 @@ use crate::node::Node;
 use crate::perms::Party;
 use crate::save::saved;
 use crate::sweep::{Shared, Sweep};
+use crate::tree::nodes;
 
-/// How many removed nodes a ledger counts when they are removed: whatever a guest may own by its quota. The rest of a large
-/// subtree is counted later, piece by piece.
+/// How many removed nodes a ledger counts when they are removed: whatever a guest may own by its quota. A larger subtree is counted
+/// later, piece by piece.
 pub(crate) const COUNT_AT_ONCE: usize = 1024;
+
+/// Nodes and bytes, by whose they are.
+type Sums = Vec<(Party, isize, isize)>;
 
 /// What one change, or one transaction, gives to and takes from domains.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    sums: Vec<(Party, isize, isize)>,
+    sums: Sums,
     /// Removed nodes that are not in the sums yet.
     pub(crate) uncounted: Sweep,
     /// Bytes of the removed nodes that are.
@@ -55,10 +59,23 @@ impl Ledger {
         add(&mut self.sums, party, nodes, memory);
     }
 
-    /// Takes a removed subtree from its owners.
+    /// Takes a removed subtree from its owners. It is counted where it lies, since others have it too: to take apart what is shared is to
+    /// copy it.
     pub(crate) fn remove(&mut self, gone: Arc<Node>) {
-        self.uncounted.push(gone);
-        self.at_once -= self.count(self.at_once);
+        if !self.uncounted.is_empty() {
+            return self.uncounted.push(gone);
+        }
+        let Some((sums, counted, removed)) = sums_of(&gone, self.at_once) else {
+            return self.uncounted.push(gone);
+        };
+        self.at_once -= counted;
+        self.removed += removed;
+        sums.into_iter().for_each(|(party, nodes, memory)| self.add(party, nodes, memory));
+    }
+
+    /// How many nodes were counted when they were removed.
+    pub(crate) fn counted_at_once(&self) -> usize {
+        COUNT_AT_ONCE.saturating_sub(self.at_once)
     }
 
     /// Counts up to `most` more of the removed nodes; returns how many.
@@ -87,7 +104,7 @@ impl Ledger {
     }
 }
 
-fn add(sums: &mut Vec<(Party, isize, isize)>, party: Party, nodes: isize, memory: isize) {
+fn add(sums: &mut Sums, party: Party, nodes: isize, memory: isize) {
     // Few parties take part in anything: looking through all is the fastest.
     match sums.iter_mut().find(|(other, ..)| *other == party) {
         Some((_, sum_nodes, sum_memory)) => {
@@ -96,6 +113,20 @@ fn add(sums: &mut Vec<(Party, isize, isize)>, party: Party, nodes: isize, memory
         }
         None => sums.push((party, nodes, memory)),
     }
+}
+
+/// What a removed subtree gives back to whom, how many nodes it has, and their bytes. None: it has more than `most` nodes.
+fn sums_of(gone: &Node, most: usize) -> Option<(Sums, usize, usize)> {
+    let (mut sums, mut counted, mut removed) = (Sums::new(), 0, 0);
+    for node in nodes(gone) {
+        if counted == most {
+            return None;
+        }
+        let cost = node.cost();
+        add(&mut sums, node.perms.owner(), -1, -cost.cast_signed());
+        (counted, removed) = (counted + 1, removed + cost);
+    }
+    Some((sums, counted, removed))
 }
 
 /// Counts up to `most` removed nodes, and tells whose they were: owner, generation, nodes, bytes. Returns how many, and their bytes

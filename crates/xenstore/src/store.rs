@@ -13,7 +13,7 @@ use crate::connection::{Client, ConnId};
 use crate::domain::Domains;
 use crate::history::History;
 use crate::host::{Host, NoHost};
-use crate::ledger::{COUNT_AT_ONCE, Ledger};
+use crate::ledger::Ledger;
 use crate::ops::{Change, ChangeKind, Desk, Op, Snapshots};
 use crate::perms::{Caller, Party, Perms};
 use crate::save::{RestoreError, saved};
@@ -222,9 +222,10 @@ impl Store {
     /// Books and announces what `party` has done to the tree.
     pub(crate) fn finish(&mut self, party: Party, ledger: Ledger, changes: Vec<Change>) {
         let mut removed = ledger.removed + if ledger.uncounted.is_empty() { 0 } else { LARGE };
+        let counted = ledger.counted_at_once();
         self.domains.book(ledger);
         if !self.history.is_empty() {
-            self.note_replaced(&changes);
+            self.note_replaced(&changes, counted);
             self.settle_history();
         }
         for change in changes {
@@ -232,10 +233,10 @@ impl Store {
         }
     }
 
-    /// Notes what the changes took out of the tree. As much of a removed subtree is looked through as is counted at once; the rest is
-    /// noted when that is counted.
-    fn note_replaced(&mut self, changes: &[Change]) {
-        let mut left = COUNT_AT_ONCE;
+    /// Notes what the changes took out of the tree. As many removed nodes are looked at as were counted; the rest is noted when that is
+    /// counted.
+    fn note_replaced(&mut self, changes: &[Change], counted: usize) {
+        let mut left = counted;
         for change in changes {
             self.history.replaced(change.was, change.replaced);
             if let ChangeKind::Removed(top) = &change.kind {

@@ -82,10 +82,10 @@ impl Store {
     fn work_silently(&mut self, budget: usize) {
         let mut left = budget;
         while left > 0 && self.has_silent_work() {
-            let done = self.domains.count(left);
-            left = left.saturating_sub(done);
-            // Before all that nobody's memory waits for: a request does as much as it gave back, and this must be where it goes.
+            // Before all that nobody's memory waits for: a request does as much as it gave back, and this must be where it goes. What is
+            // to be counted too is let go here at its top: who counts it then has it alone, and need not copy what he takes apart.
             left -= self.free(left);
+            left -= self.domains.count(left);
             left = left.saturating_sub(self.drop_watches(left));
             left = left.saturating_sub(self.search(left));
             left = left.saturating_sub(self.settle_history());
@@ -115,7 +115,13 @@ impl Store {
         let (had_work, returned) = (self.has_silent_work(), self.domains.returned());
         let done = change(self);
         let own = usize::try_from((self.domains.returned() - returned) / UNIT).unwrap_or(MOST);
-        let piece = if had_work { (PIECE + own).min(MOST) } else { AT_ONCE };
+        // What was too large to be counted with the request is all left for later.
+        let is_large = !self.domains.uncounted.is_empty();
+        let piece = match (had_work, is_large) {
+            (true, _) => (PIECE + own).min(MOST),
+            (false, true) => PIECE,
+            (false, false) => AT_ONCE,
+        };
         self.work_silently(piece);
         self.end_telling();
         if self.has_work()

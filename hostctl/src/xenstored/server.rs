@@ -2,7 +2,7 @@
 //!
 //! It sleeps in epoll until a client has sent or read something, so that a wake-up costs what is ready and not how many are connected.
 //! A turn is bounded ([`super::client`]), and so is a step of the store's own work, which is done between turns: nobody waits for more
-//! than one of each other client and one of the store.
+//! than one of each other client and one of the store. Between two such steps the server sleeps for a moment, unless a client comes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::buffer::spare_capacity;
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -34,6 +34,10 @@ const READY_MAX: usize = 256;
 const ACCEPTED_AT_ONCE: usize = 64;
 /// How much of its own work the store does between turns: some tens of microseconds.
 const WORK: usize = 512;
+/// How long the server sleeps between two steps of the store's own work. Whom it has just answered may share its processor, and would
+/// wait until the system takes that from a server which never sleeps: the rest of a slice, milliseconds. (`sched_yield` is no way
+/// out: Linux sets the server back by a whole slice for it, and clients wait for the server.)
+const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000 };
 /// How long nobody is let in after the system had no descriptor left for one more.
 const FULL_PAUSE: Duration = Duration::from_millis(100);
 
@@ -106,6 +110,9 @@ impl<'a> Server<'a> {
         let mut due: Vec<Token> = Vec::new();
         loop {
             ready.clear();
+            if self.again.is_empty() && self.store.has_work() {
+                self.rest()?;
+            }
             match epoll::wait(&self.epoll, spare_capacity(&mut ready), self.patience().as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
@@ -135,6 +142,15 @@ impl<'a> Server<'a> {
     fn listener(&self, token: Token) -> Option<&'a (DomId, Socket)> {
         let index = token.checked_sub(LISTENERS)?;
         self.sockets.get(usize::try_from(index).ok()?)
+    }
+
+    /// Sleeps for a moment, or until somebody comes. By poll, since epoll counts in milliseconds.
+    fn rest(&self) -> io::Result<()> {
+        let mut epoll = [PollFd::new(&self.epoll, PollFlags::IN)];
+        match poll(&mut epoll, Some(&PAUSE)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How long epoll may sleep.

@@ -3,12 +3,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// Counts the bytes that each thread has, and had at most, and what it has freed: tests run side by side.
+/// Counts the bytes that each thread has, and had at most, and how many pieces it took and freed: tests run side by side.
 pub struct Counting;
 
 thread_local! {
     pub static NOW: Cell<usize> = const { Cell::new(0) };
     pub static PEAK: Cell<usize> = const { Cell::new(0) };
+    pub static TAKEN: Cell<usize> = const { Cell::new(0) };
     pub static FREED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -21,6 +22,7 @@ unsafe impl GlobalAlloc for Counting {
             now.set(now.get().wrapping_add(size));
             let _ = PEAK.try_with(|peak| peak.set(peak.get().max(now.get())));
         });
+        let _ = TAKEN.try_with(|taken| taken.set(taken.get() + 1));
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
