@@ -124,8 +124,8 @@ fn transactions(socket: &Path, done: &mut Vec<Measured>) -> Result<()> {
     Ok(())
 }
 
-/// A store that grows to a hundred thousand nodes, and their end.
-pub(super) fn large_store(server: &Server) -> Result<Vec<Measured>> {
+/// A store that grows to a hundred thousand nodes.
+pub(super) fn growth(server: &Server) -> Result<Vec<Measured>> {
     let mut client = Client::connect(server.socket())?;
     client.ask(Type::MKDIR, 0, b"/bench\0")?;
     let empty = server.memory_mib()?;
@@ -138,44 +138,63 @@ pub(super) fn large_store(server: &Server) -> Result<Vec<Measured>> {
     let memory = server.memory_mib()? - empty;
     let least = stretches.iter().copied().fold(f64::INFINITY, f64::min);
     let most = stretches.iter().copied().fold(0.0, f64::max);
-    let (calm, _) = wait_of_another(server.socket(), || {
+    Ok(vec![
+        ("create-100000", stretches.iter().sum::<f64>() / stretches.len() as f64),
+        ("create-flatness", most / least),
+        ("memory-100000", memory),
+    ])
+}
+
+/// The end of those nodes.
+pub(super) fn removal(server: &Server) -> Result<Vec<Measured>> {
+    let mut client = Client::connect(server.socket())?;
+    let calm = waits_of_another(server, || {
         thread::sleep(AFTER_RM);
         Ok(())
     })?;
     let mut took = 0.0;
-    let (worst, reads) = wait_of_another(server.socket(), || {
+    let waits = waits_of_another(server, || {
         let start = Instant::now();
         client.ask(Type::RM, 0, b"/bench/many\0")?;
         took = start.elapsed().as_secs_f64() * 1e3;
         thread::sleep(AFTER_RM);
         Ok(())
     })?;
-    ensure!(reads > 0, "nothing was read meanwhile");
+    ensure!(waits.reads > 0, "nothing was read meanwhile");
     Ok(vec![
-        ("create-100000", stretches.iter().sum::<f64>() / stretches.len() as f64),
-        ("create-flatness", most / least),
-        ("memory-100000", memory),
         ("rm-100000", took),
-        ("rm-100000-others-wait", worst),
-        ("others-wait-without-rm", calm),
+        ("rm-100000-others-wait", waits.longest),
+        ("rm-100000-busy", waits.busiest),
+        ("others-wait-without-rm", calm.longest),
     ])
 }
 
-/// The longest that another client waited for a read while something went on, in ms, and how many reads it did.
-fn wait_of_another(socket: &Path, work: impl FnOnce() -> Result<()>) -> Result<(f64, usize)> {
-    let mut reader = Client::connect(socket)?;
+/// What another client met while something went on.
+#[derive(Default)]
+struct Waits {
+    reads: usize,
+    /// The longest that it waited for a reply, in ms.
+    longest: f64,
+    /// The most CPU time that the server used during one of these waits, in ms: what is left of a wait without other programs.
+    busiest: f64,
+}
+
+fn waits_of_another(server: &Server, work: impl FnOnce() -> Result<()>) -> Result<Waits> {
+    let mut reader = Client::connect(server.socket())?;
+    let clock = server.clock();
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let reading = scope.spawn(|| -> Result<(f64, usize)> {
-            let (mut worst, mut reads) = (0.0_f64, 0);
+        let reading = scope.spawn(|| -> Result<Waits> {
+            let mut waits = Waits::default();
             while !is_over.load(Ordering::Relaxed) {
-                let start = Instant::now();
+                let (used, start) = (clock.us()?, Instant::now());
                 reader.ask(Type::DIRECTORY, 0, b"/\0")?;
-                worst = worst.max(start.elapsed().as_secs_f64() * 1e3);
-                reads += 1;
+                waits.longest = waits.longest.max(start.elapsed().as_secs_f64() * 1e3);
+                waits.busiest = waits.busiest.max((clock.us()? - used) / 1e3);
+                waits.reads += 1;
                 thread::sleep(Duration::from_micros(100));
             }
-            Ok((worst, reads))
+            Ok(waits)
         });
         let done = work();
         is_over.store(true, Ordering::Relaxed);

@@ -88,9 +88,9 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 /// One of the processors on which this may run.
 ///
-/// Requests are measured with client and server taking turns on it. On two, an idle one has to be woken for each message, which in a
-/// virtual machine costs several times what any of the servers does, is booked to them, and hides them. A large store is measured
-/// with all: there one client's wait is to be the server's doing, not that of a third program on the same processor.
+/// CPU time is measured with client and server taking turns on it. On two, an idle one has to be woken for each message, which in a
+/// virtual machine costs several times what any of the servers does, is booked to them, and hides them. The removal of a large store is
+/// measured with all: there one client's wait is to be the server's doing, not that of a third program on the same processor.
 fn one_of(allowed: &CpuSet) -> Result<CpuSet> {
     let last =
         (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu)).context("there is no processor")?;
@@ -120,11 +120,14 @@ fn measure(plan: &Plan, hostctl: &Path) -> Result<Vec<Row>> {
             let server = Server::start(kind, hostctl)?;
             add(kind, measure::requests(kind, &server).with_context(|| name(kind))?);
             drop(server);
-            keep_to(&all)?;
             if !plan.is_quick && (kind == Kind::Ours || turn == 0 && kind != Kind::Nothing) {
                 let server = Server::start(kind, hostctl)?;
-                add(kind, measure::large_store(&server).with_context(|| name(kind))?);
+                add(kind, measure::growth(&server).with_context(|| name(kind))?);
+                keep_to(&all)?;
+                server.keep_to(&all)?;
+                add(kind, measure::removal(&server).with_context(|| name(kind))?);
             }
+            keep_to(&all)?;
         }
         for _ in 0..5 {
             add(Kind::Ours, in_process::measure()?.into());

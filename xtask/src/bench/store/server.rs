@@ -1,10 +1,13 @@
 //! The servers that are measured, each a process on a socket of its own.
 
+use std::fs::ReadDir;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_setaffinity};
 use store_peers::{Peer, PeerKind};
 use tempfile::TempDir;
 
@@ -72,15 +75,24 @@ impl Server {
         }
     }
 
-    /// CPU time that all its threads have used, in us, as the scheduler counts it (proc(5), the first field of `schedstat`).
+    /// CPU time that it has used, in us.
     pub(super) fn cpu_us(&self) -> Result<f64> {
-        let mut sum = 0.0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.pid()))? {
-            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            let ns = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
-            sum += ns.with_context(|| format!("not understood: {text}"))? / 1000.0;
+        self.clock().us()
+    }
+
+    /// What tells its CPU time, to be read from any thread.
+    pub(super) fn clock(&self) -> Clock {
+        Clock { pid: self.pid() }
+    }
+
+    /// Lets all its threads run on these processors.
+    pub(super) fn keep_to(&self, cpus: &CpuSet) -> Result<()> {
+        for task in tasks(self.pid())? {
+            let number = task?.file_name().into_string().ok().and_then(|name| name.parse().ok());
+            let task = number.and_then(Pid::from_raw).context("a thread without a number")?;
+            sched_setaffinity(Some(task), cpus).context("cannot choose the server's processors")?;
         }
-        Ok(sum)
+        Ok(())
     }
 
     /// Resident memory, in MiB.
@@ -100,4 +112,28 @@ impl Drop for Server {
             let _ = process.wait();
         }
     }
+}
+
+/// What tells a server's CPU time.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    pid: u32,
+}
+
+impl Clock {
+    /// CPU time that all threads have used, in us, as the scheduler counts it (proc(5), the first field of `schedstat`).
+    pub(super) fn us(self) -> Result<f64> {
+        let mut sum = 0.0;
+        for task in tasks(self.pid)? {
+            let text = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            let ns = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
+            sum += ns.with_context(|| format!("not understood: {text}"))? / 1000.0;
+        }
+        Ok(sum)
+    }
+}
+
+/// A process's threads.
+fn tasks(pid: u32) -> Result<ReadDir> {
+    Ok(std::fs::read_dir(format!("/proc/{pid}/task"))?)
 }
