@@ -20,7 +20,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const WINDOW: Duration = Duration::from_secs(6);
 
 /// What Xen may lose on the machine of the pools, in KiB: moving a guest from pool to pool costs some of its heap, under any
-/// toolstack (measured on 4.17: 36 KiB in six lives with two moves each). Pools alone cost nothing: twelve lives of one left all
+/// toolstack (measured on 4.17: 36 KiB in six lives with two moves each; the cause is in docs/accidents.md). Pools alone cost nothing: twelve lives of one left all
 /// as it was.
 const MOVES_KIB: u64 = 32;
 

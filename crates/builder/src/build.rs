@@ -6,17 +6,17 @@ mod write;
 use alloc::vec::Vec;
 
 use hypercall::calls::domctl::{self, Pin};
-use hypercall::calls::{evtchn, hvm, memory as memory_calls};
-use hypercall::{Aperture, Door, NewDomain, XenError};
+use hypercall::calls::{evtchn, hvm, memory as memory_calls, sysctl};
+use hypercall::{Aperture, CreateDomain, Door, NewDomain, XenError};
 use image::ReadError;
 use xen_abi::domctl::TSC_MODE_NEVER_EMULATE;
 use xen_abi::hvm::params;
-use xen_abi::{EvtchnPort, Gfn, Pages};
+use xen_abi::{EvtchnPort, Gfn, Pages, VcpuId};
 
 pub use crate::fill::Images;
 use crate::fill::Unreadable;
 use crate::layout::{CONSOLE, IDENT_PT, PAGE, STORE};
-use crate::plan::{Plan, Share};
+use crate::plan::{Plan, Share, demanded};
 
 /// One of the guest's two ways to the control domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,25 +114,38 @@ fn prepare<M: Door + Aperture>(domain: &NewDomain<'_, M>, plan: &Plan) -> Result
         batch.add(domctl::set_tsc_mode(abi, id, TSC_MODE_NEVER_EMULATE)),
         batch.add(memory_calls::set_memory_map(id, &plan.map)),
     ];
+    // Before the pins, which a move takes away.
+    let is_elsewhere = plan.cpupool != 0 && !CreateDomain::knows_pools(abi);
+    let moved = is_elsewhere.then(|| batch.add(sysctl::cpupool_move_domain(abi, plan.cpupool, id)));
     let pinned: Vec<_> = plan
         .pins
         .iter()
-        .map(|(vcpu, cpus)| batch.add(domctl::set_vcpu_affinity(abi, id, *vcpu, &Pin::hard(cpus))))
+        .map(|pin| {
+            let wish = Pin { hard: demanded(&pin.hard), soft: demanded(&pin.soft) };
+            batch.add(domctl::set_vcpu_affinity(abi, id, pin.vcpu, &wish))
+        })
         .collect();
     // After the vCPUs: credit2 measures the cap by them.
-    let share = plan.share.map(|share| {
-        batch.add(match share {
-            Share::Credit(wish) => domctl::set_credit(abi, id, wish),
-            Share::Credit2(wish) => domctl::set_credit2(abi, id, wish),
-        })
-    });
+    let (share, budgets) = match &plan.share {
+        Some(Share::Credit(wish)) => (Some(batch.add(domctl::set_credit(abi, id, *wish))), None),
+        Some(Share::Credit2(wish)) => (Some(batch.add(domctl::set_credit2(abi, id, *wish))), None),
+        Some(Share::Rtds(budgets)) => {
+            let wishes: Vec<_> = (0..).map(VcpuId).zip(budgets.iter().copied()).collect();
+            (None, Some((batch.add(domctl::set_rtds(abi, id, &wishes)), wishes)))
+        }
+        None => (None, None),
+    };
     let populated: Vec<_> = plan.extents.iter().map(|extents| batch.add(memory::call(id, extents))).collect();
     let console = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
     let store = batch.add(evtchn::alloc_unbound(id, xen.own_domain()));
 
     let done = batch.issue()?;
-    for ticket in first.into_iter().chain(pinned).chain(share) {
+    for ticket in first.into_iter().chain(moved).chain(pinned).chain(share) {
         done.get(ticket)?;
+    }
+    if let Some((ticket, wishes)) = budgets {
+        let done = done.get(ticket)? as usize;
+        xen.set_budgets(id, wishes.get(done..).unwrap_or_default())?;
     }
     for (extents, ticket) in plan.extents.iter().zip(populated) {
         memory::complete(xen, id, extents, done.get(ticket)?)?;

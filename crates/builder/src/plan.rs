@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use image::KernelHeaders;
-use xen_abi::domctl::{SchedCredit, SchedCredit2};
+use xen_abi::domctl::{SchedCredit, SchedCredit2, SchedRtds};
 use xen_abi::memory::E820Entry;
 use xen_abi::{Bytes, Gfn, KiB, Pages, VcpuId};
 
@@ -54,17 +54,31 @@ pub struct PlanInput<'a> {
     /// The CPUs that its first vCPUs may run on: a bit each, the lowest bit of the first byte is CPU 0. Of one that has no set, or
     /// an empty one, nothing is demanded.
     pub cpus: &'a [Vec<u8>],
+    /// The CPUs that its first vCPUs are to prefer, as `cpus`.
+    pub preferred: &'a [Vec<u8>],
+    /// The CPU pool that it is to be in.
+    pub pool: u32,
     /// How much it is to run; without it, as its scheduler sees fit.
-    pub share: Option<Share>,
+    pub share: Option<&'a Share>,
 }
 
 /// How much a guest is to run, in its scheduler's terms.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Share {
     /// Under credit.
     Credit(SchedCredit),
     /// Under credit2.
     Credit2(SchedCredit2),
+    /// Under rtds: its first vCPUs' budgets.
+    Rtds(Vec<SchedRtds>),
+}
+
+/// Where a vCPU may run, and where it is to run if it can; a set without CPUs demands nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Pinned {
+    pub(crate) vcpu: VcpuId,
+    pub(crate) hard: Vec<u8>,
+    pub(crate) soft: Vec<u8>,
 }
 
 /// Why a guest cannot be built like this.
@@ -127,8 +141,9 @@ pub struct Plan {
     pub(crate) pool: Bytes,
     pub(crate) max_memory: KiB,
     pub(crate) max_vcpus: u32,
-    /// vCPUs that are pinned, and to which CPUs.
-    pub(crate) pins: Vec<(VcpuId, Vec<u8>)>,
+    /// vCPUs of which something is demanded.
+    pub(crate) pins: Vec<Pinned>,
+    pub(crate) cpupool: u32,
     pub(crate) share: Option<Share>,
     memory: Pages,
 }
@@ -154,7 +169,8 @@ impl Plan {
             max_memory: memory_limit(input.max_memory),
             max_vcpus: input.max_vcpus,
             pins: pins(input),
-            share: input.share,
+            cpupool: input.pool,
+            share: input.share.cloned(),
             memory: memory_pages,
         })
     }
@@ -221,11 +237,17 @@ pub fn memory_limit(max_memory: KiB) -> KiB {
     KiB(max_memory.0.saturating_add(SLACK.0))
 }
 
-fn pins(input: &PlanInput<'_>) -> Vec<(VcpuId, Vec<u8>)> {
-    let sets = (0..input.max_vcpus).map(VcpuId).zip(input.cpus);
-    sets.filter(|(_, cpus)| cpus.iter().any(|&byte| byte != 0))
-        .map(|(vcpu, cpus)| (vcpu, cpus.clone()))
+fn pins(input: &PlanInput<'_>) -> Vec<Pinned> {
+    let set = |sets: &[Vec<u8>], vcpu: u32| sets.get(vcpu as usize).cloned().unwrap_or_default();
+    (0..input.max_vcpus)
+        .map(|n| Pinned { vcpu: VcpuId(n), hard: set(input.cpus, n), soft: set(input.preferred, n) })
+        .filter(|pin| demanded(&pin.hard).or(demanded(&pin.soft)).is_some())
         .collect()
+}
+
+/// A set, unless there is no CPU in it.
+pub(crate) fn demanded(set: &[u8]) -> Option<&[u8]> {
+    set.iter().any(|&byte| byte != 0).then_some(set)
 }
 
 /// Where ramdisk and boot block lie, in bytes.

@@ -87,6 +87,8 @@ impl Recipe {
             vcpus: self.vcpus,
             max_vcpus: self.vcpus,
             cpus: &[],
+            preferred: &[],
+            pool: 0,
             share: None,
         })
         .unwrap()
@@ -413,6 +415,8 @@ fn vcpus_are_pinned_without_another_exit_and_a_set_of_no_cpu_that_is_there_is_re
             vcpus: 3,
             max_vcpus: 3,
             cpus,
+            preferred: &[],
+            pool: 0,
             share: None,
         });
         let kernel = pack(&kernel);
@@ -455,6 +459,8 @@ fn installed_linux_kernels_are_built() {
             vcpus: 1,
             max_vcpus: 1,
             cpus: &[],
+            preferred: &[],
+            pool: 0,
             share: None,
         })
         .unwrap();

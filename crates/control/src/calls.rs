@@ -5,7 +5,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use console::Start;
-use embassy_sync::semaphore::Semaphore;
 use hypercall::{Aperture, Door};
 use link::line::Stream;
 use link::{Channel, StreamError};
@@ -132,11 +131,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.toolstack.find(&domain)
     }
 
-    /// Builds a few domains at a time, in the order of asking: each build takes room on the heap to unpack in, and one
-    /// vCPU builds no faster by doing more at once.
     async fn create(&'static self, request: CreateRequest) -> Result<Created, CreateError> {
-        // `Err` is for a queue that is full; as many calls as run side by side fit into it.
-        let _turn = self.builds.acquire(1).await.map_err(|_| CreateError::OutOfHeap)?;
         self.toolstack.create(request).await
     }
 
@@ -183,10 +178,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.toolstack.on_command(&what, &request.domain, async { self.toolstack.rename(&request) }).await
     }
 
-    /// Takes its turn among those who build.
     async fn reset(&'static self, domain: DomainRef) -> Result<Created, ResetError> {
-        let turn = self.builds.acquire(1).await;
-        let _turn = turn.map_err(|_| ResetError::Impossible(CreateError::OutOfHeap))?;
         self.toolstack.on_command("reset", &domain, self.toolstack.reset(&domain)).await
     }
 

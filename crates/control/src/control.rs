@@ -5,25 +5,23 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 
 use console::{Consoles, Limits, SharedConsoles};
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embassy_sync::semaphore::FairSemaphore;
 use hypercall::calls::evtchn;
 use hypercall::{Aperture, Door, Xen};
 use link::line::Line;
 use link::{BootId, Config, Event, Link, Micros};
 use ring::EventChannel;
-use toolstack::{About, Toolstack};
+use toolstack::{About, BUILDS, Toolstack};
 use uploads::{Downloads, Uploads};
 use xen_abi::VcpuId;
 use xen_abi::xen::VIRQ_DOM_EXC;
 use xenstore::{SharedStore, Store};
 
 use crate::host::Host;
-use crate::rpc::{Calls, MOST_CALLS};
+use crate::rpc::Calls;
 use crate::services::Lent;
 
-/// Domains that are built at the same time: one that unpacks a large kernel leaves room for small ones beside it.
-const BUILDS: usize = 4;
+/// Domains that are destroyed at the same time by their rules.
+const DESTRUCTIONS: usize = 4;
 
 /// Guests' output takes an eighth of the heap at most.
 const CONSOLE_LIMITS: Limits = Limits { log: 64 << 10, total: 1 << 20, input: 4 << 10, dead: 16 };
@@ -46,8 +44,6 @@ pub struct Control<M: Door + Aperture + 'static, H: Host> {
     pub toolstack: Stack<M, H>,
     /// The link to hostctl.
     pub line: Rc<Line>,
-    /// Turns to build a domain.
-    pub(crate) builds: FairSemaphore<NoopRawMutex, MOST_CALLS>,
     /// Images on their way in.
     pub(crate) uploads: Uploads,
     /// The turn at the way out through shared memory.
@@ -78,7 +74,6 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             consoles,
             toolstack,
             line: Rc::new(Line::new(link)),
-            builds: FairSemaphore::new(BUILDS),
             uploads: Uploads::default(),
             downloads: Downloads::default(),
             calls: Calls::new(),
@@ -104,9 +99,16 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             }
             Err(error) => log::error!("domains that end will not be seen: {error}"),
         }
-        self.run(async {
-            self.toolstack.obey_rules().await;
-        });
+        for _ in 0..DESTRUCTIONS {
+            self.run(async {
+                self.toolstack.obey_rules().await;
+            });
+        }
+        for _ in 0..BUILDS {
+            self.run(async {
+                self.toolstack.obey_rebuilds().await;
+            });
+        }
         self.run(async {
             self.toolstack.hear_guests().await;
         });

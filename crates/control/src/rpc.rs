@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::host::Host;
 
 /// Calls that may run side by side.
-pub(crate) const MOST_CALLS: usize = 64;
+const MOST_CALLS: usize = 64;
 /// An eighth of the heap may be arguments and answers of calls: room for eight of the longest messages, and for the
 /// latest answers.
 const BOUNDS: Bounds = Bounds { running: MOST_CALLS, arguments: 512 << 10, ids: 256, replies: 64 << 10 };

@@ -16,9 +16,6 @@ pub use sites::Sites;
 use crate::mapping::Mapping;
 use crate::{Aperture, CreateDomain, Door, Xen, XenError, calls};
 
-/// The first release (4.x) that creates a domain in a pool.
-const RELEASE_WITH_POOL: u16 = 17;
-
 /// A domain under construction. Dropped: destroyed. [`finish`](Self::finish) ends the construction.
 ///
 /// Until then its memory is ours to fill: [`map`](Self::map) gives plain bytes. A mapping borrows the domain, so that none
@@ -34,18 +31,14 @@ pub struct NewDomain<'x, M: Door + Aperture> {
 impl<M: Door + Aperture> Xen<M> {
     /// Creates a domain without vCPUs and memory, paused.
     ///
-    /// Hypercall: `XEN_DOMCTL_createdomain`; before 4.17, for another pool than the first, `XEN_SYSCTL_cpupool_op` too.
+    /// Hypercall: `XEN_DOMCTL_createdomain`.
     ///
     /// # Errors
-    /// `EINVAL`: a wish that Xen cannot fulfil. `ENOMEM`: no memory, or no identifier is free. `ESRCH`, `ENODEV`, before 4.17
-    /// `ENOENT`: its pool is not there, or has no processor.
+    /// `EINVAL`: a wish that Xen cannot fulfil. `ENOMEM`: no memory, or no identifier is free. `ESRCH`, `ENODEV`: its pool is not
+    /// there, or has no processor.
     pub fn create_domain(&self, wish: &CreateDomain) -> Result<NewDomain<'_, M>, XenError> {
         let id = self.run(calls::domctl::create_domain(self.abi(), wish))?;
-        let domain = NewDomain { xen: self, id, site: self.sites().open(id), mapped: RefCell::default() };
-        if wish.cpupool != 0 && self.abi().release() < RELEASE_WITH_POOL {
-            self.cpupool_move_domain(wish.cpupool, id)?;
-        }
-        Ok(domain)
+        Ok(NewDomain { xen: self, id, site: self.sites().open(id), mapped: RefCell::default() })
     }
 }
 

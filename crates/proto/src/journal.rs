@@ -82,6 +82,13 @@ pub enum Event {
         /// Why.
         why: CreateError,
     },
+    /// A domain goes on after its end without something that it had, since it could not have been built with it.
+    NotKept {
+        /// Its name.
+        name: String,
+        /// What was in the way.
+        why: CreateError,
+    },
     /// A command on a domain was carried out, or refused.
     Command {
         /// xm's word for it, with what else there was to say: `mem-set 64 MiB`.

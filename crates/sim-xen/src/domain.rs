@@ -92,6 +92,11 @@ pub(crate) struct Vcpu {
     pub(crate) rtds: SchedRtds,
 }
 
+/// Every CPU that Xen could ever know of.
+fn every_cpu() -> Vec<u8> {
+    vec![0xff; 32]
+}
+
 impl Vcpu {
     pub(crate) fn new() -> Self {
         let mut cpu = HwCpu::new_zeroed();
@@ -111,9 +116,8 @@ impl Vcpu {
             cpu_time: 0,
             cpu,
             mtrr,
-            // Every CPU that Xen could ever know of.
-            hard: vec![0xff; 32],
-            soft: vec![0xff; 32],
+            hard: every_cpu(),
+            soft: every_cpu(),
             rtds: DEFAULT_BUDGET,
         }
     }
@@ -124,11 +128,12 @@ impl Domain {
         self.flags & xen_abi::domctl::XEN_DOMCTL_CDF_HVM != 0
     }
 
-    /// It comes to another scheduler, which knows nothing of it.
+    /// It comes to another pool, whose scheduler knows nothing of it, and on whose CPUs it may run anywhere.
     pub(crate) fn schedule_anew(&mut self) {
         self.share = DEFAULT_SHARE;
         for vcpu in &mut self.vcpus {
             vcpu.rtds = DEFAULT_BUDGET;
+            (vcpu.hard, vcpu.soft) = (every_cpu(), every_cpu());
         }
     }
 

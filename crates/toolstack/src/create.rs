@@ -11,20 +11,23 @@ mod refusal;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use builder::{Images, MAX_VCPUS, Plan, PlanInput, Share};
+use builder::{Images, MAX_VCPUS, Plan, PlanInput};
 use hypercall::{Aperture, ClaimedMemory, CreateDomain, Door};
 use image::{Container, KernelHeaders, ReadAt, Reader};
 use proto::domain::{CreateRequest, Created, DomainConfig};
 use proto::error::{BadKernel, CreateError};
 use proto::image::ImageId;
-use proto::journal::Who;
+use proto::journal::{Event, Who};
+use proto::vcpu::CpuSet;
 use xen_abi::{DomId, KiB, Pages};
 
+use self::place::Place;
 use crate::images::StoredImage;
 use crate::meter::Meter;
 use crate::name::{DomainName, Uuid};
 use crate::platform::Platform;
-use crate::registry::{Record, Serial, Stage, Taken};
+use crate::pools::FIRST;
+use crate::registry::{Kept, Record, Serial, Stage, Taken};
 use crate::requests::Errands;
 use crate::rules::Restarts;
 use crate::toolstack::{Mapping, Toolstack};
@@ -34,9 +37,13 @@ use crate::toolstack::{Mapping, Toolstack};
 pub(crate) struct Life {
     pub(crate) config: DomainConfig,
     pub(crate) uuid: Uuid,
+    /// What it was told about its scheduling in the life before.
+    pub(crate) kept: Kept,
     pub(crate) restarts: Restarts,
     /// The life that it continues.
     pub(crate) follows: Option<Serial>,
+    /// On whose account.
+    pub(crate) who: Who,
 }
 
 /// A name and a uuid, held while a domain is being built. Dropped before the domain is admitted, they are free again.
@@ -55,23 +62,31 @@ impl<M: Door + Aperture, P> Drop for Reservation<'_, '_, M, P> {
 impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// Builds a domain from images in the cache, and lets it run unless it is to stay paused.
     ///
-    /// All or nothing: after an error, or when the future is dropped before its end, nothing of the domain is left.
+    /// Takes its turn among those who build. All or nothing: after an error, or when the future is dropped before its end, nothing of the domain is left.
     /// Other tasks get their turn between parts of the work.
     ///
     /// Costs eight exits where the pages to be written are few and its memory comes in large pieces; seven if it is
-    /// to stay paused; one more in another pool than the first, and before Xen 4.17 two.
+    /// to stay paused; one more in another pool than the first.
     ///
     /// # Errors
     /// See [`CreateError`]. Everything that can be checked is checked before anything is built.
     pub async fn create(&self, request: CreateRequest) -> Result<Created, CreateError> {
+        let _turn = self.builds.take().await;
         let began_ns = self.platform.now_ns();
         let uuid = self.draw_uuid(request.config.uuid);
         let mut config = request.config;
         config.cpus.truncate(MAX_VCPUS as usize);
         config.cpus.iter_mut().for_each(|set| *set = set.bounded());
-        let life = Life { config, uuid, restarts: Restarts::default(), follows: None };
+        let life = Life {
+            config,
+            uuid,
+            kept: Kept::default(),
+            restarts: Restarts::default(),
+            follows: None,
+            who: Who::Command,
+        };
         let built = self.build(&life, request.paused).await;
-        self.note_built(began_ns, Who::Command, &life.config.name, &built);
+        self.note_built(began_ns, life.who, &life.config.name, &built);
         built
     }
 
@@ -85,19 +100,20 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 
     async fn try_build(&self, life: &Life, paused: bool) -> Result<Created, CreateError> {
-        let config = &life.config;
         let mut meter = Meter::start(self.xen, self.platform.now_ns());
-        let name = DomainName::parse(&config.name).ok_or(CreateError::BadName)?;
+        let mut life = life.clone();
+        let name = DomainName::parse(&life.config.name).ok_or(CreateError::BadName)?;
         let reservation = self.reserve(name.clone(), life.uuid)?;
-        let kernel = self.image(config.kernel)?;
-        let ramdisk = config.ramdisk.map(|id| self.image(id)).transpose()?;
+        let kernel = self.image(life.config.kernel)?;
+        let ramdisk = life.config.ramdisk.map(|id| self.image(id)).transpose()?;
         let mut images = readers(&kernel, ramdisk.as_ref())?;
-        let place = self.place(config)?;
-        let plan = self.plan(config, place.share, &mut images)?;
+        let place = self.place(&mut life)?;
+        let plan = self.plan(&life.config, Some((&place, &life.kept)), &mut images)?;
         self.find_memory(plan.host_memory())?;
         meter.phase("check", self.platform.now_ns());
 
-        let wish = CreateDomain { cpupool: place.pool, ..CreateDomain::pvh(life.uuid.0, config.max_vcpus) };
+        let wish = CreateDomain::pvh(life.uuid.0, life.config.max_vcpus);
+        let wish = CreateDomain { cpupool: place.pool, ..wish };
         let domain = self.xen.create_domain(&wish).map_err(|e| self.refused(&plan, e))?;
         self.registry.borrow_mut().note_domid(reservation.serial, domain.id());
         meter.phase("create domain", self.platform.now_ns());
@@ -109,7 +125,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let domain = domain.finish();
         meter.phase("build", self.platform.now_ns());
 
-        let open = self.open(domain.id(), &name, life, place.pool, &built)?;
+        let open = self.open(domain.id(), &name, &life, &built)?;
         meter.phase("open", self.platform.now_ns());
         if !paused {
             self.xen.unpause_domain(domain.id()).map_err(|e| self.refused(&plan, e))?;
@@ -118,8 +134,13 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         // Nothing fails from here on.
         open.keep();
         let domid = domain.commit();
-        self.admit(reservation.serial, domid, name, life, place.pool);
-        Ok(self.created(domid, life, meter))
+        let created = self.created(domid, &life, meter);
+        for why in place.losses {
+            log::warn!("{name}: goes on without what it had: {why:?}");
+            self.note(life.who, Event::NotKept { name: life.config.name.clone(), why });
+        }
+        self.admit(reservation.serial, domid, name, life);
+        Ok(created)
     }
 
     fn reserve(&self, name: DomainName, uuid: Uuid) -> Result<Reservation<'_, 'x, M, P>, CreateError> {
@@ -150,11 +171,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     fn plan(
         &self,
         config: &DomainConfig,
-        share: Option<Share>,
+        place: Option<(&Place, &Kept)>,
         images: &mut Images<'_>,
     ) -> Result<Plan, CreateError> {
         let headers = KernelHeaders::parse(&mut images.kernel).map_err(refusal::kernel)?;
-        let cpus: Vec<Vec<u8>> = config.cpus.iter().map(|set| set.0.clone()).collect();
+        let bits = |sets: &[CpuSet]| sets.iter().map(|set| set.0.clone()).collect::<Vec<_>>();
+        let preferred = place.map_or_else(Vec::new, |(_, kept)| bits(&kept.preferred));
         let input = PlanInput {
             kernel: &headers,
             ramdisk_len: images.ramdisk.as_ref().map(Reader::plain_len),
@@ -163,8 +185,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             max_memory: KiB(config.max_memory_kib),
             vcpus: config.vcpus,
             max_vcpus: config.max_vcpus,
-            cpus: &cpus,
-            share,
+            cpus: &bits(&config.cpus),
+            preferred: &preferred,
+            pool: place.map_or(FIRST, |(place, _)| place.pool),
+            share: place.and_then(|(place, _)| place.share.as_ref()),
         };
         Plan::new(&input).map_err(|e| self.impossible(e))
     }
@@ -179,15 +203,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok(())
     }
 
-    fn admit(&self, serial: Serial, domid: DomId, name: DomainName, life: &Life, pool: u32) {
-        // An id becomes a name, which its next life finds too.
-        let pool = self.pools.borrow().reference(pool);
+    fn admit(&self, serial: Serial, domid: DomId, name: DomainName, life: Life) {
         self.registry.borrow_mut().admit(Record {
             serial,
             domid,
             name,
             uuid: life.uuid,
-            config: DomainConfig { pool, ..life.config.clone() },
+            booted_kib: life.config.memory_kib,
+            config: life.config,
+            kept: life.kept,
             created_ns: self.platform.now_ns(),
             restarts: life.restarts,
             stage: Stage::Alive,

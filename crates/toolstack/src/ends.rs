@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use hypercall::{Aperture, Door};
-use proto::domain::{Action, DomainRef, Ended, ShutdownReason};
-use proto::error::{DomainError, XenError};
+use proto::domain::{Action, DomainConfig, DomainRef, Ended, ShutdownReason};
+use proto::error::{CreateError, DomainError, XenError};
 use proto::journal::{Event, Who};
 
 use crate::create::Life;
@@ -68,31 +68,40 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         self.ends.wake_all();
     }
 
-    /// Follows the rules of domains that ended, for ever: the life of a task.
+    /// Follows the rules of domains that ended, as far as they only free or keep something, for ever: the life of a task. There may
+    /// be several, so that a domain whose destruction takes long holds up no other one.
     pub async fn obey_rules(&self) -> ! {
         loop {
-            self.ends.until(|| (!self.to_follow.borrow().is_empty()).then_some(())).await;
-            self.obey_pending_rules().await;
+            let serial = self.ends.until(|| self.next_to_follow(false)).await;
+            self.follow_rule(serial).await;
         }
     }
 
-    /// Follows the rules of the domains that have ended by now: first those that only free something.
-    pub async fn obey_pending_rules(&self) {
+    /// Follows the rules of domains that are to be built anew, for ever: the life of a task. There may be several; each build takes
+    /// its turn.
+    pub async fn obey_rebuilds(&self) -> ! {
         loop {
-            let next = {
-                let mut queue = self.to_follow.borrow_mut();
-                let quick = queue.iter().position(|&serial| self.is_quick(serial));
-                queue.remove(quick.unwrap_or(0))
-            };
-            match next {
-                Some(serial) => self.follow_rule(serial).await,
-                None => return,
+            self.ends.until(|| self.place_to_follow(true)).await;
+            let _turn = self.builds.take().await;
+            // Another task may have been quicker.
+            if let Some(serial) = self.next_to_follow(true) {
+                self.follow_rule(serial).await;
             }
         }
     }
 
-    fn is_quick(&self, serial: Serial) -> bool {
-        !matches!(self.verdict(serial), Some((Verdict::Follow(action), _)) if restarts_by(action))
+    /// Takes a domain that ended out of the queue: the first one that is to be built anew, or that is not.
+    fn next_to_follow(&self, rebuilds: bool) -> Option<Serial> {
+        let at = self.place_to_follow(rebuilds)?;
+        self.to_follow.borrow_mut().remove(at)
+    }
+
+    fn place_to_follow(&self, rebuilds: bool) -> Option<usize> {
+        self.to_follow.borrow().iter().position(|&serial| self.is_rebuild(serial) == rebuilds)
+    }
+
+    fn is_rebuild(&self, serial: Serial) -> bool {
+        matches!(self.verdict(serial), Some((Verdict::Follow(action), _)) if restarts_by(action))
     }
 
     /// What is to be done with a domain that ended, and how it ended. None: somebody was quicker, it is gone or going.
@@ -105,8 +114,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
 
     async fn follow_rule(&self, serial: Serial) {
         let Some((verdict, reason)) = self.verdict(serial) else { return };
-        let Some(life) = self.next_life(serial, reason) else { return };
-        let name = &life.config.name;
+        let Some(mut life) = self.next_life(serial, reason) else { return };
+        let name = &life.config.name.clone();
         log::info!("{name}: rule for {reason:?}: {verdict:?}");
         let (action, too_fast_ns) = match verdict {
             Verdict::Follow(action) => (action, None),
@@ -121,6 +130,13 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let restarts = restarts_by(action);
         let _followed = restarts.then(|| self.follow_up(serial));
         self.note(Who::Rule, Event::Rule { name: name.clone(), reason, action, too_fast_ns });
+        // Afterwards it would be too late to find out.
+        if restarts && let Err(why) = self.make_buildable(&mut life, serial) {
+            log::error!("{name}: not restarted: {why:?}");
+            self.note(life.who, Event::NotCreated { name: name.clone(), why });
+            self.preserve(serial);
+            return;
+        }
         let began_ns = self.platform.now_ns();
         let is_out_of_the_way = match action {
             Action::Preserve => {
@@ -165,6 +181,22 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         self.registry.borrow().by_serial(serial).map(|record| record.name.as_str().into())
     }
 
+    /// Sees to it that a life can be built: with the memory that the one before started with, where that was told since to have less
+    /// than its kernel takes.
+    fn make_buildable(&self, life: &mut Life, serial: Serial) -> Result<(), CreateError> {
+        let Err(why) = self.can_build(&life.config) else { return Ok(()) };
+        let booted_kib = self.registry.borrow().by_serial(serial).map_or(0, |record| record.booted_kib);
+        let memory_kib = booted_kib.min(life.config.max_memory_kib);
+        let config = DomainConfig { memory_kib, ..life.config.clone() };
+        if self.can_build(&config).is_err() {
+            return Err(why);
+        }
+        log::warn!("{}: has {memory_kib} KiB of memory again: {why:?}", config.name);
+        self.note(life.who, Event::NotKept { name: config.name.clone(), why });
+        life.config = config;
+        Ok(())
+    }
+
     /// The same domain once more.
     fn next_life(&self, serial: Serial, ended: ShutdownReason) -> Option<Life> {
         let registry = self.registry.borrow();
@@ -172,8 +204,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Some(Life {
             config: record.config.clone(),
             uuid: record.uuid,
+            kept: record.kept.clone(),
             restarts: record.restarts.next(ended, self.platform.now_ns()),
             follows: Some(serial),
+            who: Who::Rule,
         })
     }
 

@@ -129,9 +129,8 @@ fn is_again(old: &Entry, new: &Entry) -> bool {
     old.who == new.who
         && match (&old.event, &new.event) {
             (Event::Created { name: a, .. }, Event::Created { name: b, .. }) => a == b,
-            (Event::NotCreated { name: a, why: x }, Event::NotCreated { name: b, why: y }) => {
-                a == b && x == y
-            }
+            (Event::NotCreated { name: a, why: x }, Event::NotCreated { name: b, why: y })
+            | (Event::NotKept { name: a, why: x }, Event::NotKept { name: b, why: y }) => a == b && x == y,
             (Event::Ended { name: a, reason: x, .. }, Event::Ended { name: b, reason: y, .. }) => {
                 a == b && x == y
             }
@@ -151,6 +150,7 @@ fn name_of(event: &Event) -> String {
     match event {
         Event::Created { name, .. }
         | Event::NotCreated { name, .. }
+        | Event::NotKept { name, .. }
         | Event::Command { name, .. }
         | Event::Ended { name, .. }
         | Event::Rule { name, .. }

@@ -175,6 +175,11 @@ pub(crate) fn last_end_node(uuid: Uuid, reason: ShutdownReason) -> Node {
     vm_node(uuid, "xend/last_shutdown_reason", &reason_word(reason))
 }
 
+/// Tells in which pool a domain is.
+pub(crate) fn pool_node(uuid: Uuid, pool: &str) -> Node {
+    vm_node(uuid, "pool_name", pool)
+}
+
 /// A node below `/vm/<uuid>`.
 pub(crate) fn vm_node(uuid: Uuid, key: &str, value: &str) -> Node {
     Node { path: format!("{}/{key}", vm_path(uuid)), value: value.into(), access: Access::Private }

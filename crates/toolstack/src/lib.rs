@@ -57,6 +57,7 @@ mod services;
 mod state;
 mod toolstack;
 mod top;
+mod turns;
 mod vcpus;
 mod waiters;
 
@@ -67,4 +68,4 @@ pub use platform::{Channel, DomainChannels, NoRoom, Platform};
 pub use requests::UNRESPONSIVE_NS;
 pub use rings::RingPage;
 pub use rules::MINIMUM_RESTART_INTERVAL_NS;
-pub use toolstack::{About, Mapping, Toolstack};
+pub use toolstack::{About, BUILDS, Mapping, Toolstack};

@@ -5,6 +5,7 @@ use core::mem;
 use hypercall::{Aperture, Door};
 use proto::domain::{Created, DomainConfig, DomainRef, ShutdownReason};
 use proto::error::DomainError;
+use proto::journal::Who;
 use proto::life::{RenameError, RenameRequest, ResetError, Trigger, TriggerError, TriggerRequest};
 use xen_abi::Errno;
 use xen_abi::domctl;
@@ -62,11 +63,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// Destroys a domain and builds it anew, at once and without asking it, from the same configuration and with the same
     /// uuid. It runs afterwards, also if it was paused.
     ///
-    /// Its images are held from before the destruction, so that they cannot be thrown out in between.
+    /// Takes its turn among those who build. Its images are held from before the destruction, so that they cannot be thrown out in between.
     ///
     /// # Errors
     /// See [`ResetError`]: it says whether the old domain is still there.
     pub async fn reset(&self, domain: &DomainRef) -> Result<Created, ResetError> {
+        let _turn = self.builds.take().await;
         let target = self.not_control(domain).map_err(ResetError::Refused)?;
         let info = self.info_of(target).map_err(ResetError::Refused)?;
         let serial = match (target, state::shutdown_reason(&info)) {
@@ -81,8 +83,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 // One that was kept under another name comes back under that.
                 config: DomainConfig { name: record.name.as_str().into(), ..record.config.clone() },
                 uuid: record.uuid,
+                kept: record.kept.clone(),
                 restarts: record.restarts,
                 follows: Some(serial),
+                who: Who::Command,
             }
         };
         let kernel = self.image(life.config.kernel).map_err(ResetError::Impossible)?;

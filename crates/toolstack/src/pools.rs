@@ -17,8 +17,10 @@ use xen_abi::{DomId, Errno};
 
 use crate::errors::{domain_error, told};
 use crate::layout;
+use crate::list::Target;
 use crate::name::DomainName;
 use crate::platform::Platform;
+use crate::registry::Kept;
 use crate::toolstack::{Mapping, Toolstack};
 
 /// The pool that is there from the start, and stays.
@@ -166,6 +168,13 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok(count)
     }
 
+    /// The pool that stays. One exit, once the machine's processors are known.
+    pub(crate) fn first_pool(&self) -> Result<CpuPool, hypercall::XenError> {
+        let pool = self.xen.cpupool_from(FIRST, self.nr_cpus()?)?;
+        self.pools.borrow_mut().note(&pool);
+        Ok(pool)
+    }
+
     /// The scheduler of the pool with this id. No exit for one that is known.
     pub(crate) fn scheduler_of(&self, id: u32) -> Result<hypercall::Scheduler, hypercall::XenError> {
         if let Some(known) = self.pools.borrow().0.get(&id) {
@@ -254,10 +263,17 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 
     fn rename_pool(&self, id: u32, name: &str) {
+        let before = self.pools.borrow().reference(id);
         if let Some(known) = self.pools.borrow_mut().0.get_mut(&id) {
             known.name = Some(name.into());
         }
         self.write_pool(id, Some(name));
+        let mut nodes = Vec::new();
+        for record in self.registry.borrow_mut().iter_mut().filter(|record| record.config.pool == before) {
+            record.config.pool = self.pools.borrow().reference(id);
+            nodes.push(layout::pool_node(record.uuid, name));
+        }
+        self.write_nodes(&nodes);
     }
 
     /// Writes a pool's name into the store, or takes its nodes away.
@@ -386,7 +402,29 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             _ => PoolError::Domain(domain_error(error)),
         })?;
         log::info!("d{}: moved into pool {}", target.domid(), pool.id);
+        self.note_move(target, pool.id);
         Ok(())
+    }
+
+    /// Keeps for a domain's next life in which pool it is. What it was told about its scheduling before, the other scheduler does
+    /// not know, nor are its vCPUs pinned any more: Xen lets them run on all processors of the new pool.
+    fn note_move(&self, target: Target, id: u32) {
+        let Target::Ours(serial, _) = target else { return };
+        let mut registry = self.registry.borrow_mut();
+        let Some(record) = registry.by_serial_mut(serial) else { return };
+        let pools = self.pools.borrow();
+        let pool = pools.reference(id);
+        if record.config.pool == pool {
+            // Xen did nothing.
+            return;
+        }
+        let config = &mut record.config;
+        (config.pool, config.weight, config.cap) = (pool, None, None);
+        config.cpus.clear();
+        record.kept = Kept::default();
+        let node = layout::pool_node(record.uuid, &pools.name(id));
+        drop((registry, pools));
+        self.write_nodes(&[node]);
     }
 
     /// Leaves the first pool the processors of processor 0's node, and gives each other node a pool of its own with the same

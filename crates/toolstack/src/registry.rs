@@ -7,11 +7,14 @@
 //! A domid may be used again by Xen and a name by people. [`Serial`] is what identifies one life of one domain.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
 use proto::domain::{DomainConfig, Ended, ShutdownReason};
 use proto::dump::CoreId;
 use proto::image::ImageId;
 use proto::life::Life;
+use proto::vcpu::CpuSet;
+use xen_abi::domctl::SchedRtds;
 use xen_abi::{DomId, Pages};
 
 use crate::name::{DOMAIN_0, DomainName, Uuid};
@@ -55,6 +58,15 @@ pub(crate) enum Stage {
     Dying,
 }
 
+/// What a domain was told about its scheduling that no configuration has words for; its next life has it too.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Kept {
+    /// Its first vCPUs' time under rtds.
+    pub(crate) budgets: Vec<SchedRtds>,
+    /// The CPUs that its first vCPUs prefer.
+    pub(crate) preferred: Vec<CpuSet>,
+}
+
 /// A domain of ours.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -64,6 +76,10 @@ pub(crate) struct Record {
     pub(crate) uuid: Uuid,
     /// What it was made of; its name and uuid are those of the configuration, which a renamed domain has lost.
     pub(crate) config: DomainConfig,
+    /// What its next life is to have besides.
+    pub(crate) kept: Kept,
+    /// The memory that it started with, in KiB; its configuration has what it was told since.
+    pub(crate) booted_kib: u64,
     /// When it was created, on the platform's clock.
     pub(crate) created_ns: u64,
     pub(crate) restarts: Restarts,
@@ -314,6 +330,8 @@ mod tests {
             name: name(text),
             uuid,
             config: config(text),
+            kept: Kept::default(),
+            booted_kib: 0,
             created_ns: 0,
             restarts: Restarts::default(),
             stage: Stage::Alive,

@@ -17,8 +17,10 @@ use xen_abi::sysctl::{Credit2Schedule, CreditSchedule};
 use xen_abi::{Errno, VcpuId};
 
 use crate::errors::{domain_error, told};
+use crate::list::Target;
 use crate::platform::Platform;
 use crate::pools;
+use crate::registry::Record;
 use crate::toolstack::{Mapping, Toolstack};
 
 /// The shortest period and the smallest budget of rtds, in microseconds.
@@ -143,7 +145,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok(told)
     }
 
-    /// Changes how a domain is scheduled; answers under which scheduler. Three exits, two under credit.
+    /// Changes how a domain is scheduled; answers under which scheduler. Three exits, two under credit. A domain of ours is
+    /// scheduled so in its next life too.
     ///
     /// # Errors
     /// See [`SchedError`]. Under rtds Xen may refuse a vCPU after it has set those before it.
@@ -158,8 +161,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 let most = most_cap(vcpus(&info));
                 let cap = cap.map(|cap| checked_cap(cap, most)).transpose()?;
                 self.set_share(&info, number, weight, cap).map_err(refused)?;
+                self.note_schedule(target, |record| {
+                    let config = &mut record.config;
+                    (config.weight, config.cap) = (weight.or(config.weight), cap.or(config.cap));
+                });
             }
-            Change::Budgets(changes) if scheduler == Scheduler::Rtds => self.set_budgets(&info, changes)?,
+            Change::Budgets(changes) if scheduler == Scheduler::Rtds => {
+                let budgets = self.set_budgets(&info, changes)?;
+                self.note_schedule(target, |record| record.kept.budgets = budgets);
+            }
             Change::Share { .. } | Change::Budgets(_) => return Err(SchedError::Scheduler(scheduler)),
         }
         log::info!("d{}: {:?} under {scheduler}", info.id, request.change);
@@ -185,7 +195,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         self.xen.set_credit2(info.id, SchedCredit2 { weight: weight.unwrap_or(0), cap })
     }
 
-    fn set_budgets(&self, info: &hypercall::DomainInfo, changes: &[BudgetChange]) -> Result<(), SchedError> {
+    /// Changes some budgets; tells what all are now.
+    fn set_budgets(
+        &self,
+        info: &hypercall::DomainInfo,
+        changes: &[BudgetChange],
+    ) -> Result<Vec<SchedRtds>, SchedError> {
         let first = self.xen.rtds(info.id, VcpuId(0), vcpus(info)).map_err(refused)?;
         let mut all = self.rest_of_budgets(info, first).map_err(refused)?;
         let mut is_changed = alloc::vec![false; all.len()];
@@ -200,15 +215,20 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 is_changed[n] = true;
             }
         }
+        let budgets = all.clone();
         let wishes = (0..).map(VcpuId).zip(all).zip(is_changed);
         let wishes: Vec<_> = wishes.filter_map(|(wish, is_changed)| is_changed.then_some(wish)).collect();
-        let mut rest = &wishes[..];
-        while !rest.is_empty() {
-            let done = self.xen.set_rtds(info.id, rest).map_err(refused)? as usize;
-            // None at all would be asked for ever.
-            rest = rest.get(done.max(1)..).unwrap_or_default();
+        self.xen.set_budgets(info.id, &wishes).map_err(refused)?;
+        Ok(budgets)
+    }
+
+    /// Keeps for a domain's next life how it is scheduled.
+    fn note_schedule(&self, target: Target, keep: impl FnOnce(&mut Record)) {
+        if let Target::Ours(serial, _) = target
+            && let Some(record) = self.registry.borrow_mut().by_serial_mut(serial)
+        {
+            keep(record);
         }
-        Ok(())
     }
 
     /// Looks at what a pool's scheduler is set to, after setting it where that is wanted. At most three exits.

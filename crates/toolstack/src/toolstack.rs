@@ -21,7 +21,12 @@ use crate::platform::Platform;
 use crate::pools::Pools;
 use crate::registry::{Registry, Serial};
 use crate::services::Services;
+use crate::turns::Turns;
 use crate::waiters::Waiters;
+
+/// Domains that are built at the same time: each build takes room on the heap to unpack in, and one vCPU builds no faster by doing
+/// more at once. One that unpacks a large kernel leaves room for small ones beside it.
+pub const BUILDS: usize = 4;
 
 /// A mapping of a guest's ring pages, as this toolstack makes them.
 pub type Mapping<'x, M> = SharedMapping<'x, M>;
@@ -65,6 +70,8 @@ pub struct Toolstack<'x, M: Door + Aperture, P> {
     pub(crate) hearing: Events<'x>,
     /// Domains that ended by themselves and whose rule waits to be followed.
     pub(crate) to_follow: RefCell<VecDeque<Serial>>,
+    /// Turns to build a domain.
+    pub(crate) builds: Turns,
     /// Domains that are dumped.
     pub(crate) dumps: Holds,
     /// Crashed domains of which a host is to keep a dump.
@@ -100,6 +107,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             ends: Waiters::default(),
             hearing: Events::new(store),
             to_follow: RefCell::default(),
+            builds: Turns::new(BUILDS),
             dumps: Holds::default(),
             cores: Cores::default(),
         };

@@ -183,7 +183,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             let done = batch.issue().map_err(refused(first))?;
             for (vcpu, call) in calls {
                 done.get(call).map_err(refused(vcpu))?;
-                self.note_pin(target, vcpu, &hard);
+                self.note_pin(target, vcpu, &hard, soft.as_ref());
             }
         }
         let which = request.vcpu.map_or("all vCPUs".into(), |vcpu| format!("vCPU {vcpu}"));
@@ -214,15 +214,18 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok((nr_vcpus, self.cpus(last, topology).map_err(domain_error)?))
     }
 
-    /// Keeps for a domain's next life where a vCPU is pinned.
-    fn note_pin(&self, target: Target, vcpu: u32, hard: &CpuSet) {
+    /// Keeps for a domain's next life where a vCPU is pinned, and what it prefers.
+    fn note_pin(&self, target: Target, vcpu: u32, hard: &CpuSet, soft: Option<&CpuSet>) {
         let Target::Ours(serial, _) = target else { return };
         let mut registry = self.registry.borrow_mut();
         let Some(record) = registry.by_serial_mut(serial) else { return };
-        let pins = &mut record.config.cpus;
-        if pins.len() <= vcpu as usize {
-            pins.resize(vcpu as usize + 1, CpuSet::default());
+        let sets = [(&mut record.config.cpus, Some(hard)), (&mut record.kept.preferred, soft)];
+        for (sets, set) in sets {
+            let Some(set) = set else { continue };
+            if sets.len() <= vcpu as usize {
+                sets.resize(vcpu as usize + 1, CpuSet::default());
+            }
+            sets[vcpu as usize] = set.clone();
         }
-        pins[vcpu as usize] = hard.clone();
     }
 }

@@ -313,7 +313,7 @@ fn crashed(world: &World, name: &str, on_crash: Action) -> DomId {
     let config = DomainConfig { on_crash, ..request.config };
     let id = DomId(world.create(CreateRequest { config, ..request }).domid);
     world.end(id.0, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     id
 }
 
@@ -363,13 +363,13 @@ fn one_that_crashes_again_and_again_is_kept_once() {
         world.platform.now_ns.set(world.platform.now_ns.get() + MINIMUM_RESTART_INTERVAL_NS);
         let domid = world.stack.find(&domain("a")).unwrap().domid;
         world.end(domid, SHUTDOWN_CRASH);
-        finish(world.stack.obey_pending_rules());
+        world.obey();
         assert_eq!(world.names().len(), 3, "{:?}", world.names());
     }
     // Too fast: destroyed, as by every rule that restarts.
     let domid = world.stack.find(&domain("a")).unwrap().domid;
     world.end(domid, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(world.names().len(), 2);
 }
 

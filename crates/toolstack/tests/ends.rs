@@ -15,7 +15,7 @@ use xen_abi::{DomId, Errno};
 const CRASHED: Ended = Ended::Shutdown(ShutdownReason::Crash);
 
 fn obey(world: &World) {
-    finish(world.stack.obey_pending_rules());
+    world.obey();
 }
 
 /// A running domain that has the same rule for every end.
@@ -149,18 +149,74 @@ fn rename_restart_keeps_the_dead_one_under_another_name() {
 }
 
 #[test]
-fn those_who_are_only_to_be_freed_do_not_wait_for_those_who_are_built_anew() {
+fn no_end_waits_for_a_domain_that_is_built_anew_nor_does_another_build() {
     let world = World::new();
     let slow = running(&world, "slow", Action::Restart);
     let quick = running(&world, "quick", Action::Destroy);
-    world.sim.guest(DomId(slow)).shutdown(SHUTDOWN_REBOOT).unwrap();
-    world.sim.guest(DomId(quick)).shutdown(SHUTDOWN_POWEROFF).unwrap();
-    world.stack.on_virq_dom_exc().unwrap();
+    let other = running(&world, "other", Action::Restart);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut rebuilds = pin!(world.stack.obey_rebuilds());
+    world.end(slow, SHUTDOWN_REBOOT);
     world.sim.fail_next("XEN_DOMCTL_destroydomain", Errno::EAGAIN);
-    assert_eq!(common::turns(world.stack.obey_pending_rules(), 1), None);
-    // The given-up future was busy with the quick one.
+    assert!(rebuilds.as_mut().poll(&mut context).is_pending());
+    assert_eq!(world.stack.find(&domain("slow")).unwrap().domid, slow, "its destruction is under way");
+
+    world.end(quick, SHUTDOWN_POWEROFF);
+    world.end(other, SHUTDOWN_REBOOT);
+    world.obey();
     assert_eq!(world.stack.find(&domain("quick")), Err(DomainError::NotFound));
-    assert!(world.stack.find(&domain("slow")).unwrap().state.contains(DomainState::SHUTDOWN));
+    assert_ne!(world.stack.find(&domain("other")).unwrap().domid, other);
+    assert_eq!(world.stack.find(&domain("slow")).unwrap().domid, slow);
+    assert!(rebuilds.as_mut().poll(&mut context).is_pending());
+    assert_ne!(world.stack.find(&domain("slow")).unwrap().domid, slow);
+}
+
+#[test]
+fn a_domain_that_is_built_anew_takes_its_turn_among_those_who_build() {
+    let world = World::new();
+    let mut context = Context::from_waker(Waker::noop());
+    let domid = running(&world, "a", Action::Restart);
+    let quick = running(&world, "quick", Action::Destroy);
+    let request = world.smallest("b");
+    let (memory_kib, noise) =
+        (32 << 10, (0..5 << 20).map(|n: u32| (n.wrapping_mul(2_654_435_761) >> 24) as u8));
+    let ramdisk = Some(world.upload(&common::kernel::packed(&noise.collect::<Vec<u8>>())));
+    let mut builds: Vec<_> = (0..toolstack::BUILDS)
+        .map(|n| {
+            let name = format!("b{n}");
+            let config = DomainConfig {
+                name,
+                ramdisk,
+                memory_kib,
+                max_memory_kib: memory_kib,
+                ..request.config.clone()
+            };
+            Box::pin(world.stack.create(CreateRequest { config, paused: false }))
+        })
+        .collect();
+    assert!(builds.iter_mut().all(|build| build.as_mut().poll(&mut context).is_pending()), "they give way");
+
+    world.end(domid, SHUTDOWN_REBOOT);
+    world.end(quick, SHUTDOWN_POWEROFF);
+    world.obey();
+    assert_eq!(world.stack.find(&domain("a")).unwrap().domid, domid, "as many are built as may be");
+    assert_eq!(world.stack.find(&domain("quick")), Err(DomainError::NotFound), "an end needs no turn");
+    finish(builds.remove(0)).unwrap();
+    world.obey();
+    assert_ne!(world.stack.find(&domain("a")).unwrap().domid, domid);
+}
+
+#[test]
+fn a_domain_that_waits_for_its_next_life_may_be_destroyed() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::Restart);
+    let mut context = Context::from_waker(Waker::noop());
+    world.end(domid, SHUTDOWN_REBOOT);
+    world.destroy("a");
+    let mut rebuilds = pin!(world.stack.obey_rebuilds());
+    assert!(rebuilds.as_mut().poll(&mut context).is_pending());
+    world.obey();
+    assert_eq!(world.names(), ["Domain-0"]);
 }
 
 #[test]

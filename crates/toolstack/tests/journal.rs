@@ -81,7 +81,7 @@ fn an_end_its_rule_and_what_follows_are_told_one_by_one() {
     let world = World::new();
     let first = world.create(world.smallest("a")).domid;
     world.end(first, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let all = entries(&world);
     let [.., end, rule, destroyed, created] = &all[..] else { panic!("{all:?}") };
     let (name, reason) = (String::from("a"), ShutdownReason::Crash);
@@ -102,11 +102,11 @@ fn a_restart_that_is_too_fast_is_said_with_the_time() {
     let world = World::new();
     let domid = world.create(world.smallest("a")).domid;
     world.end(domid, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     world.platform.now_ns.set(7_000_000_000);
     let domid = world.stack.find(&domain("a")).unwrap().domid;
     world.end(domid, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let all = entries(&world);
     let [.., rule, destroyed] = &all[..] else { panic!("{all:?}") };
     assert!(
@@ -125,7 +125,7 @@ fn a_guest_that_restarts_for_ever_fills_nothing() {
         world.platform.now_ns.set(minute * 61_000_000_000);
         let domid = world.stack.find(&domain("loop")).unwrap().domid;
         world.end(domid, SHUTDOWN_CRASH);
-        finish(world.stack.obey_pending_rules());
+        world.obey();
     }
     let all = entries(&world);
     // The start, two commands, and the end, the rule, the destruction and the building of the loop.
@@ -149,7 +149,7 @@ fn a_domain_that_somebody_else_destroyed_is_theirs() {
     let world = World::new();
     let domid = world.create(world.smallest("a")).domid;
     world.end(domid, SHUTDOWN_POWEROFF);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let domid = world.create(world.smallest("b")).domid;
     let xen = hypercall::Xen::probe(world.sim).unwrap();
     xen.destroy_domain(xen_abi::DomId(domid)).unwrap();

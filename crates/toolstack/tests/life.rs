@@ -38,7 +38,7 @@ fn a_new_name_is_seen_everywhere_and_the_old_one_is_free() {
     world.destroy("a");
     // Its next life has the new name as well.
     world.end(domid, SHUTDOWN_REBOOT);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(world.names(), ["Domain-0", "b"]);
     world.destroy("b");
 }
@@ -104,7 +104,7 @@ fn a_crashed_domain_that_was_kept_can_be_reset_and_one_that_shut_down_not() {
     let off = running(&world, "off", Action::Preserve);
     world.end(crashed, SHUTDOWN_CRASH);
     world.end(off, SHUTDOWN_POWEROFF);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert!(finish(world.stack.reset(&domain("crashed"))).is_ok());
     for (name, error) in [
         ("off", DomainError::NotStarted),
@@ -120,7 +120,7 @@ fn a_dead_one_that_was_kept_under_another_name_comes_back_under_that() {
     let world = World::new();
     let domid = running(&world, "a", Action::RenameRestart);
     world.end(domid, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let living = world.stack.find(&domain("a")).unwrap().domid;
     let kept = world.stack.find(&domain(&domid.to_string())).unwrap().name;
     let again = finish(world.stack.reset(&domain(&kept))).unwrap();

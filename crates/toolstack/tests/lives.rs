@@ -9,7 +9,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use common::{World, domain, finish, turns};
+use common::{World, domain, turns};
 use counting::{Counting, NOW};
 use proto::domain::{Action, CreateRequest, DomainConfig};
 use proto::life::{End, EndRequest, Whom};
@@ -36,12 +36,12 @@ fn live(world: &World, request: &CreateRequest, lives: usize) {
             1 => world.end(domid, SHUTDOWN_POWEROFF),
             _ => {
                 world.end(domid, SHUTDOWN_CRASH);
-                finish(world.stack.obey_pending_rules());
+                world.obey();
                 world.destroy(&domid.to_string());
                 world.destroy("life");
             }
         }
-        finish(world.stack.obey_pending_rules());
+        world.obey();
         tidy(world);
     }
 }

@@ -120,7 +120,7 @@ fn a_guest_that_obeys_is_followed_from_its_word_to_its_end_without_an_exit() {
 
     world.end(domid, SHUTDOWN_POWEROFF);
     assert_eq!(gone.as_mut().poll(&mut context), Poll::Ready(vec![Stage::Ended]));
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(stage(&world, asked.life), GONE(ShutdownReason::Poweroff));
 }
 
@@ -217,7 +217,7 @@ fn all_are_asked_at_once_but_the_control_domain_and_the_dead() {
     running(&world, "b", Action::Destroy);
     let dead = running(&world, "dead", Action::Preserve);
     world.end(dead, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let request = EndRequest { whom: Whom::All, end: End::Poweroff };
     let asked = world.stack.ask_to_end(&request).unwrap();
     assert_eq!(asked.iter().map(|asked| asked.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
@@ -251,7 +251,7 @@ fn a_life_that_goes_on_in_another_is_followed_there() {
     Inside::of(&world, domid).write("shutdown", "");
     world.end(domid, SHUTDOWN_REBOOT);
     assert_eq!(stage(&world, life), Stage::Ended);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let next = world.stack.find(&domain("a")).unwrap();
     let ended = Ended::Shutdown(ShutdownReason::Reboot);
     assert_eq!(
@@ -274,11 +274,11 @@ fn a_restart_that_fails_settles_as_gone_and_one_under_way_does_not() {
     // The old life is freed, the new one not there yet.
     world.sim.fail_next("XEN_DOMCTL_destroydomain", Errno::EAGAIN);
     world.sim.fail_next("XEN_DOMCTL_max_vcpus", Errno::ENOMEM);
-    let mut rules = pin!(world.stack.obey_pending_rules());
+    let mut rules = pin!(world.obeying());
     let mut context = Context::from_waker(Waker::noop());
     assert!(rules.as_mut().poll(&mut context).is_pending());
     assert_eq!(stage(&world, life), Stage::Ended);
-    finish(rules);
+    assert_eq!(common::turns(rules, 100), None);
     assert_eq!(stage(&world, life), GONE(ShutdownReason::Reboot));
 }
 
@@ -288,7 +288,7 @@ fn a_life_that_is_preserved_settles_so_and_scripts_see_it() {
     let domid = running(&world, "a", Action::Preserve);
     let life = ask(&world, "a", End::Poweroff).life;
     world.end(domid, SHUTDOWN_POWEROFF);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let ended = Ended::Shutdown(ShutdownReason::Poweroff);
     assert_eq!(stage(&world, life), Stage::Settled { ended, outcome: Outcome::Preserved });
     let completed = world.read(&format!("/local/domain/{domid}/xend/shutdown_completed"));
@@ -304,7 +304,7 @@ fn a_guest_that_dies_before_it_has_taken_its_word_is_as_good_as_one_that_took_it
     let domid = running(&world, "a", Action::Destroy);
     let life = ask(&world, "a", End::Poweroff).life;
     world.end(domid, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(stage(&world, life), GONE(ShutdownReason::Crash));
     // An event that was on its way finds nobody.
     hear(&world);
@@ -334,7 +334,7 @@ fn requests_leave_nothing_behind() {
         } else {
             world.destroy("a")
         }
-        finish(world.stack.obey_pending_rules());
+        world.obey();
     }
     hear(&world);
     world.assert_clean(&before);
@@ -382,7 +382,7 @@ fn a_system_request_may_be_the_guests_end() {
     let mut context = Context::from_waker(Waker::noop());
     assert!(sent.as_mut().poll(&mut context).is_pending());
     world.end(domid, SHUTDOWN_CRASH);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(sent.as_mut().poll(&mut context), Poll::Ready(Ok(())));
 
     running(&world, "b", Action::Destroy);

@@ -2,9 +2,10 @@
 
 mod common;
 
-use common::{World, domain, finish};
+use common::{World, domain};
 use proto::domain::{Action, CreateRequest, DomainConfig};
-use proto::error::DomainError;
+use proto::error::{CreateError, DomainError};
+use proto::journal::{Entry, Event};
 use proto::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
 use sim_xen::Config;
 use xen_abi::sched::{SHUTDOWN_POWEROFF, SHUTDOWN_REBOOT};
@@ -267,7 +268,7 @@ fn who_is_not_there_not_ours_or_not_alive_is_told_apart() {
     let not_started = [(); 3].map(|()| ResizeError::Domain(DomainError::NotStarted));
     assert_eq!(all("a"), not_started);
     world.stack.on_virq_dom_exc().unwrap();
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(all("a"), not_started);
     world.destroy("a");
     assert_eq!(all("a"), [(); 3].map(|()| not_found.clone()));
@@ -301,7 +302,7 @@ fn the_next_life_starts_with_what_the_last_one_was_told() {
     world.stack.set_memory(&memory("a", 12 * MIB)).unwrap();
     world.stack.set_vcpus(&vcpus("a", 2)).unwrap();
     world.end(domid, SHUTDOWN_REBOOT);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     let next = world.stack.find(&domain("a")).unwrap();
     assert_ne!(next.domid, domid);
     assert_eq!((next.memory_kib, next.max_memory_kib), (12 * MIB, 20 * MIB));
@@ -309,6 +310,37 @@ fn the_next_life_starts_with_what_the_last_one_was_told() {
     assert_eq!(node(&world, next.domid, "cpu/1/availability"), "online");
     drop(before);
     world.end(next.domid, SHUTDOWN_POWEROFF);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(world.names(), ["Domain-0"]);
+}
+
+#[test]
+fn a_life_that_would_have_too_little_memory_has_what_the_last_one_started_with() {
+    let (world, domid) = world();
+    world.stack.set_memory(&memory("a", 4)).unwrap();
+    world.end(domid, SHUTDOWN_REBOOT);
+    world.obey();
+    let next = world.stack.find(&domain("a")).unwrap();
+    assert_ne!(next.domid, domid);
+    assert_eq!(next.memory_kib, 8 * MIB);
+    let why = world.stack.journal(0).entries.into_iter().find_map(|entry| match entry.event {
+        Event::NotKept { name, why } if name == "a" => Some(why),
+        _ => None,
+    });
+    assert!(matches!(why, Some(CreateError::DoesNotFit { memory_kib: 4, .. })), "{why:?}");
+}
+
+#[test]
+fn a_domain_that_cannot_be_built_again_is_kept_as_it_ended() {
+    let (world, domid) = world();
+    world.stack.set_memory(&memory("a", 4)).unwrap();
+    world.stack.set_max_memory(&memory("a", 8)).unwrap();
+    world.end(domid, SHUTDOWN_REBOOT);
+    world.obey();
+    let kept = world.stack.find(&domain("a")).unwrap();
+    assert_eq!(kept.domid, domid, "not destroyed: what it wrote last can be looked at");
+    let entries = world.stack.journal(0).entries;
+    let is_told = |entry: &Entry| matches!(&entry.event, Event::NotCreated { name, .. } if name == "a");
+    assert_eq!(entries.iter().filter(|entry| is_told(entry)).count(), 1);
+    world.destroy("a");
 }

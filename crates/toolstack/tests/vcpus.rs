@@ -234,7 +234,7 @@ fn a_domain_is_pinned_from_its_first_moment_and_in_its_next_life() {
     assert_eq!(sets(), ["1", "0-1"]);
     pin(&world, "a", Some(1), &[0]).unwrap();
     world.end(domid, SHUTDOWN_REBOOT);
-    finish(world.stack.obey_pending_rules());
+    world.obey();
     assert_eq!(sets(), ["1", "0"]);
     world.destroy("a");
 

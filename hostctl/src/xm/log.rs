@@ -104,6 +104,14 @@ fn told(entry: &Entry) -> (&'static str, &'static str, String) {
                 format!("Domain {name} not created{by}: {}.", build::refusal(name, "of the domain", why)),
             )
         }
+        Event::NotKept { name, why } => (
+            "WARNING",
+            "create",
+            format!(
+                "Domain {name} goes on without what it had: {}.",
+                build::refusal(name, "of the domain", why)
+            ),
+        ),
         Event::Command { what, name, domid, why } => {
             let whom = domid.map_or(name.clone(), |domid| format!("{name} ({domid})"));
             match why {
@@ -175,7 +183,9 @@ fn object(entry: &Entry, at: LocalTime) -> Value {
             "exits": created.exits,
             "hypercalls": created.hypercalls,
         }),
-        Event::NotCreated { name, why } => json!({ "name": name, "error": format!("{why:?}") }),
+        Event::NotCreated { name, why } | Event::NotKept { name, why } => {
+            json!({ "name": name, "error": format!("{why:?}") })
+        }
         Event::Command { what, name, domid, why } => {
             json!({ "command": what, "name": name, "domid": domid, "error": why })
         }
@@ -201,6 +211,7 @@ fn object(entry: &Entry, at: LocalTime) -> Value {
 mod tests {
     use proto::domain::{Action, Phase, ShutdownReason};
     use proto::error::CreateError;
+    use proto::sched::PoolRef;
 
     use super::*;
 
@@ -248,6 +259,11 @@ mod tests {
                 Who::Rule,
                 Event::NotCreated { name: name.clone(), why: CreateError::BadVcpus { asked: 0, most: 128 } },
                 "ERROR (create) Domain web not created by its rule: domain 'web' cannot have 0 vcpus; 1 to 128 are possible.",
+            ),
+            (
+                Who::Rule,
+                Event::NotKept { name: name.clone(), why: CreateError::NoPool(PoolRef("fast".into())) },
+                "WARNING (create) Domain web goes on without what it had: unknown pool fast: domain 'web' cannot run in it;",
             ),
             (
                 Who::Command,

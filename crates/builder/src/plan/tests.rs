@@ -35,6 +35,8 @@ fn input(kernel: &KernelHeaders, memory_kib: u64) -> PlanInput<'_> {
         vcpus: 1,
         max_vcpus: 1,
         cpus: &[],
+        preferred: &[],
+        pool: 0,
         share: None,
     }
 }

@@ -3,6 +3,8 @@
 use xen_abi::arch_x86::xen as arch;
 use xen_abi::domctl;
 
+use crate::Abi;
+
 bitflags::bitflags! {
     /// What kind of domain. Source: public/domctl.h, `XEN_DOMCTL_CDF_...`.
     #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,7 +58,7 @@ bitflags::bitflags! {
 /// What a new domain shall be, for `XEN_DOMCTL_createdomain` of any release.
 ///
 /// What a release does not know is left out: before 4.15 `relaxed_msrs` and `vmtrace_size`, before 4.16
-/// `max_grant_version`. Before 4.17 a domain is created in pool 0, and moved.
+/// `max_grant_version`, before 4.17 `cpupool`: see [`CreateDomain::knows_pools`].
 #[derive(Clone, Debug)]
 pub struct CreateDomain {
     /// The security label; 0 without XSM.
@@ -86,6 +88,13 @@ pub struct CreateDomain {
 }
 
 impl CreateDomain {
+    /// Whether this release creates domains in their pools. Before it they are all created in pool 0, and moved when they have
+    /// vCPUs: moving one without them brings Xen 4.15.0 down.
+    #[must_use]
+    pub fn knows_pools(abi: Abi) -> bool {
+        abi.release() >= 17
+    }
+
     /// A PVH domain as xl would make it.
     #[must_use]
     pub fn pvh(handle: [u8; 16], max_vcpus: u32) -> Self {

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use xen_abi::{DomId, Gfn, Pages};
+use xen_abi::domctl::SchedRtds;
+use xen_abi::{DomId, Gfn, Pages, VcpuId};
 
 use crate::calls::{domctl, memory, sysctl};
 use crate::{DomainInfo, Door, Xen, XenError};
@@ -104,6 +105,22 @@ impl<M: Door> Xen<M> {
     /// The domain, or none if it is ourselves: our own memory is not changed by safe calls.
     fn another(&self, dom: DomId) -> DomId {
         if dom == self.own_domain() { xen_abi::xen::DOMID_INVALID } else { dom }
+    }
+
+    /// Sets vCPUs' parameters under RTDS, in as many calls as Xen wants: it may do the first ones only.
+    ///
+    /// Hypercall: `XEN_DOMCTL_scheduler_op`, `PUTVCPUINFO`; none where there is nothing to set.
+    ///
+    /// # Errors
+    /// `EINVAL`: see [`set_rtds`](domctl::set_rtds); the vCPUs before that one are set.
+    pub fn set_budgets(&self, dom: DomId, wishes: &[(VcpuId, SchedRtds)]) -> Result<(), XenError> {
+        let mut rest = wishes;
+        while !rest.is_empty() {
+            let done = self.run(domctl::set_rtds(self.abi(), dom, rest))? as usize;
+            // None at all would be asked for ever.
+            rest = rest.get(done.max(1)..).unwrap_or_default();
+        }
+        Ok(())
     }
 
     /// The records of an HVM domain's state.

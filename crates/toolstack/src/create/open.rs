@@ -32,7 +32,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         domid: DomId,
         name: &DomainName,
         life: &Life,
-        pool: u32,
         built: &Built,
     ) -> Result<Open<'_, 'x, M, P>, CreateError> {
         let ports = Ports { console: built.console.port, store: built.store.port };
@@ -46,7 +45,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         };
         let rings = [built.console.page, built.store.page];
         let mapping = self.xen.map_foreign(domid, &rings).map_err(create_error)?;
-        self.enter_store(domid, name, life, pool, built)?;
+        self.enter_store(domid, name, life, built)?;
         let console = self.consoles.borrow_mut().open(domid, name.as_str(), life.uuid.0);
         open.console = Some(console);
         self.start_services(domid, Services::new(mapping, console, ports)).map_err(|NoRoom| {
@@ -63,10 +62,9 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         domid: DomId,
         name: &DomainName,
         life: &Life,
-        pool: u32,
         built: &Built,
     ) -> Result<(), CreateError> {
-        let pool = self.pools.borrow().name(pool);
+        let pool = self.pools.borrow().name_in(&life.config);
         let channel = |end: &ServiceEnd| GuestChannel { ring: end.page, port: end.guest_port };
         let nodes = layout::nodes(&Facts {
             identity: Identity {

@@ -138,6 +138,23 @@ impl World {
         World { sim, store, consoles, platform, stack }
     }
 
+    /// The tasks that follow domains' rules: one of either kind.
+    pub(crate) async fn obeying(&self) {
+        let mut rules = pin!(self.stack.obey_rules());
+        let mut rebuilds = pin!(self.stack.obey_rebuilds());
+        std::future::poll_fn(|context| {
+            let _ = rules.as_mut().poll(context);
+            let _ = rebuilds.as_mut().poll(context);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Follows the rules of the domains that have ended by now.
+    pub(crate) fn obey(&self) {
+        assert_eq!(turns(self.obeying(), 2000), None);
+    }
+
     /// Puts an image into the cache, as an upload does.
     pub(crate) fn upload(&self, container: &[u8]) -> ImageId {
         let offer = offer(container);
