@@ -115,13 +115,7 @@ impl Store {
         let (had_work, returned) = (self.has_silent_work(), self.domains.returned());
         let done = change(self);
         let own = usize::try_from((self.domains.returned() - returned) / UNIT).unwrap_or(MOST);
-        // What was too large to be counted with the request is all left for later.
-        let is_large = !self.domains.uncounted.is_empty();
-        let piece = match (had_work, is_large) {
-            (true, _) => (PIECE + own).min(MOST),
-            (false, true) => PIECE,
-            (false, false) => AT_ONCE,
-        };
+        let piece = if had_work { (PIECE + own).min(MOST) } else { AT_ONCE };
         self.work_silently(piece);
         self.end_telling();
         if self.has_work()
