@@ -15,8 +15,8 @@ use crate::setup::{self, Level};
 use crate::{paths, sh};
 
 /// All targets, and the longest input of each in bytes.
-pub(crate) const TARGETS: [(&str, u32); 4] =
-    [("wire", 2000), ("ring", 3000), ("client", 3000), ("restore", 2000)];
+pub(crate) const TARGETS: [(&str, u32); 5] =
+    [("wire", 2000), ("ring", 3000), ("client", 3000), ("restore", 2000), ("config", 4000)];
 /// How long each runs where nothing else is said.
 const SECONDS: u32 = 60;
 /// What is compiled for another target than build scripts are, so that they stay uninstrumented.

@@ -11,7 +11,7 @@ use crate::machine::Machine;
 use crate::methods;
 use crate::modules::re;
 use crate::number::to_long;
-use crate::object::{Dict, List, MethodFn, Object, Range, Type};
+use crate::object::{Dict, List, MethodFn, Object, Range, Type, put};
 use crate::stop::{Exception, KEY_ERROR, Res, Stop, attribute_error, index_error, type_error, value_error};
 
 impl Machine<'_> {
@@ -241,14 +241,7 @@ impl Machine<'_> {
             (Object::Dict(dict), _) => {
                 self.charge_values(8)?;
                 let key = self.key(index)?;
-                let mut dict = dict.borrow_mut();
-                match dict.get_mut(&key) {
-                    // The key that was there first stays.
-                    Some((_, kept)) => *kept = value,
-                    None => {
-                        dict.insert(key, (index.clone(), value));
-                    }
-                }
+                put(&mut dict.borrow_mut(), key, index.clone(), value);
                 Ok(())
             }
             (other, _) => {

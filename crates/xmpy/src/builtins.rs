@@ -30,6 +30,7 @@ static FUNCTIONS: &[Builtin] = &[
     Builtin { name: "getattr", call: inspect::getattr },
     Builtin { name: "globals", call: inspect::globals },
     Builtin { name: "hasattr", call: inspect::hasattr },
+    Builtin { name: "hash", call: inspect::hash },
     Builtin { name: "hex", call: convert::hex },
     Builtin { name: "id", call: inspect::id },
     Builtin { name: "input", call: io::input },

@@ -15,7 +15,7 @@ use crate::ast::{CompareOp, Comprehension, Expr, ExprKind, Name, Piece, Place, U
 use crate::format;
 use crate::iterate::{Generator, State};
 use crate::machine::{Frame, Machine};
-use crate::object::{Entries, Function, Object, Scope};
+use crate::object::{Entries, Function, Object, Scope, put};
 use crate::source::{Source, Span};
 use crate::stop::{NAME_ERROR, Res, Stop, UNBOUND_LOCAL_ERROR, type_error};
 
@@ -136,7 +136,7 @@ impl Machine<'_> {
                     // Python 2 evaluates the value first.
                     let value = self.eval(frame, value)?;
                     let key = self.eval(frame, key)?;
-                    entries.insert(self.key(&key)?, (key, value));
+                    put(&mut entries, self.key(&key)?, key, value);
                 }
                 None => match self.eval(frame, value)? {
                     Object::Dict(dict) => {
@@ -241,7 +241,7 @@ impl Machine<'_> {
                 let mut entries: Entries = IndexMap::new();
                 self.clauses(&frame, code, 0, first, &mut |key, value| {
                     self.charge_values(4)?;
-                    entries.insert(self.key(&key)?, (key, value));
+                    put(&mut entries, self.key(&key)?, key, value);
                     Ok(())
                 })?;
                 self.dict(entries).map(Object::Dict)

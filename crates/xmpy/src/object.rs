@@ -315,3 +315,13 @@ impl Object {
 pub(crate) fn find(entries: &Entries, name: &str) -> Option<Object> {
     entries.get(&Key::Str(Rc::new(Text::new(name)))).map(|(_, value)| value.clone())
 }
+
+/// Gives a key a value; of equal keys the first stays.
+pub(crate) fn put(entries: &mut Entries, key: Key, object: Object, value: Object) {
+    match entries.get_mut(&key) {
+        Some((_, kept)) => *kept = value,
+        None => {
+            entries.insert(key, (object, value));
+        }
+    }
+}

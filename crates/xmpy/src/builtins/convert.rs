@@ -89,7 +89,7 @@ impl Machine<'_> {
                     Some(integer) => Ok(integer),
                     None => value_error(format!(
                         "invalid literal for {function}() with base {radix}: {}",
-                        quoted(text)
+                        quoted(text.trim_start())
                     )),
                 }
             }
@@ -313,6 +313,7 @@ pub(super) fn range_args(args: &Args, function: &str) -> Res<crate::object::Rang
         (first, _) => (0, first.unwrap_or_default()),
     };
     match third {
+        Some(0) if function == "range" => value_error("range() step argument must not be zero"),
         Some(0) => value_error(format!("{function}() arg 3 must not be zero")),
         step => Ok(range_of(start, stop, step.unwrap_or(1))),
     }

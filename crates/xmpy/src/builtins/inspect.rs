@@ -1,5 +1,6 @@
 //! Looking at objects and namespaces.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use crate::args::Args;
@@ -38,6 +39,14 @@ pub(super) fn id(_: &Machine<'_>, args: Args) -> Res {
         other => other.identity().unwrap_or_default() as i64 & 0xff_ffff,
     };
     Ok(Object::Int(id))
+}
+
+/// Equal objects have equal hashes; what else they are is nobody's business either.
+pub(super) fn hash(m: &Machine<'_>, args: Args) -> Res {
+    let [value] = args.exactly("hash")?;
+    let mut hasher = DefaultHasher::new();
+    m.key(&value)?.hash(&mut hasher);
+    Ok(Object::Int(hasher.finish() as i64))
 }
 
 fn is_instance(m: &Machine<'_>, value: &Object, of: &Object) -> Res<bool> {

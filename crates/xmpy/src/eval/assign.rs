@@ -1,7 +1,7 @@
 //! Assignment to names, attributes, places in containers; and deletion.
 
 use super::scope_at;
-use crate::ast::{BinaryOp, Expr, Name, Place, Target, TargetKind};
+use crate::ast::{BinaryOp, Expr, ExprKind, Name, Place, Target, TargetKind};
 use crate::machine::{Frame, Machine};
 use crate::object::Object;
 use crate::stop::{NAME_ERROR, Res, Stop, attribute_error, type_error, value_error};
@@ -88,11 +88,10 @@ impl Machine<'_> {
             TargetKind::Name(place) => {
                 let old = match self.load(frame, place) {
                     Ok(old) => old,
-                    Err(stop) if self.begins_list(frame, place, op, &stop) => {
-                        let value = self.eval(frame, value)?;
-                        return self.store(frame, place, value);
+                    Err(stop) => {
+                        let stop = stop.at(&frame.unit.source, target.span);
+                        return self.begin_list(frame, place, op, value, stop);
                     }
-                    Err(stop) => return Err(stop.at(&frame.unit.source, target.span)),
                 };
                 let new = self.augmented(op, &old, &self.eval(frame, value)?)?;
                 self.store(frame, place, new)
@@ -114,12 +113,26 @@ impl Machine<'_> {
         }
     }
 
-    /// Whether `name += value` is the first to be heard of the name, which begins it in xl's language.
-    fn begins_list(&self, frame: &Frame, place: &Place, op: BinaryOp, stop: &Stop) -> bool {
-        op == BinaryOp::Add
-            && frame.scope.is_none()
-            && matches!(place, Place::Global(_))
-            && stop.is(NAME_ERROR)
+    /// In xl's language `name += [..]` may be the first to be heard of a name; to Python it is an error.
+    fn begin_list(
+        &self,
+        frame: &Frame,
+        place: &Place,
+        op: BinaryOp,
+        value: &Expr,
+        stop: Box<Stop>,
+    ) -> Res<()> {
+        let in_file = frame.scope.is_none() && matches!(place, Place::Global(_));
+        if op != BinaryOp::Add || !in_file || !stop.is(NAME_ERROR) {
+            return Err(stop);
+        }
+        match value.kind {
+            ExprKind::List(_) | ExprKind::Constant(Object::Str(_)) => {
+                let value = self.eval(frame, value)?;
+                self.store(frame, place, value)
+            }
+            _ => Err(stop),
+        }
     }
 
     /// `+=` changes a list or a set itself, and all that are the same see it.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::args::Args;
 use crate::iterate::{State, View};
 use crate::machine::Machine;
-use crate::object::{Builtin, Dict, Entries, MethodFn, Object};
+use crate::object::{Builtin, Dict, Entries, MethodFn, Object, put};
 use crate::stop::{Exception, KEY_ERROR, Res, Stop, type_error, value_error};
 
 pub(crate) const METHODS: &[(&str, MethodFn)] = &[
@@ -128,13 +128,7 @@ fn update(m: &Machine<'_>, receiver: &Object, args: Args) -> Res {
     let new = entries(m, "update", args)?;
     m.charge_values(4 * new.len())?;
     for (key, (object, value)) in new {
-        let mut dict = dict(receiver)?.borrow_mut();
-        match dict.get_mut(&key) {
-            Some((_, kept)) => *kept = value,
-            None => {
-                dict.insert(key, (object, value));
-            }
-        }
+        put(&mut dict(receiver)?.borrow_mut(), key, object, value);
     }
     Ok(Object::None)
 }
@@ -169,7 +163,7 @@ pub(crate) fn entries(m: &Machine<'_>, function: &str, args: Args) -> Res<Entrie
                     ));
                 };
                 m.charge_values(4)?;
-                entries.insert(m.key(key)?, (key.clone(), value.clone()));
+                put(&mut entries, m.key(key)?, key.clone(), value.clone());
             }
         }
     }
