@@ -11,11 +11,11 @@ use clap::{Arg, ArgAction, ValueHint};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{CompleteEnv, Shells};
-use proto::endpoints::DomainList;
 
 use crate::client::Client;
 use crate::connect::Options;
 use crate::lab::dir::LabDir;
+use crate::pages;
 use crate::xm::help::{NOTE, example};
 use crate::xm::table::{COMMANDS, Command, HELP_ABOUT};
 
@@ -137,8 +137,7 @@ pub fn domains() -> Vec<CompletionCandidate> {
     let words: Vec<OsString> = std::env::args_os().collect();
     let connect = connect_of(&words).or_else(|| std::env::var("HOSTCTL_CONNECT").ok());
     let options = Options { connect, timeout: Some(PATIENCE), verbose: false };
-    let Ok(Ok(domains)) = Client::connect(&options).and_then(|mut client| client.call::<DomainList>(&()))
-    else {
+    let Ok(Ok(domains)) = Client::connect(&options).and_then(|mut client| pages::domains(&mut client)) else {
         return Vec::new();
     };
     let about = |domid: u16| StyledStr::from(format!("domain {domid}"));

@@ -22,6 +22,7 @@ pub mod log;
 pub mod log_lines;
 pub mod man;
 pub mod output;
+pub mod pages;
 pub mod progress;
 pub mod shm;
 pub mod terminal;

@@ -150,6 +150,7 @@ fn pools(machine: &Machine) -> Result<()> {
     let share = measured(machine, &["busy"])?[0] as f64 / WINDOW.as_nanos() as f64;
     ensure!(share > 0.8, "alone on a processor it gets {:.1} %", share * 100.0);
     machine.xm(&["sched-credit", "-d", "busy", "-c", "50"])?.ok()?;
+    keeps_its_place(machine)?;
     let refused = machine.xm(&["cpupool-destroy", "fast"])?;
     ensure!(refused.code == Some(1) && refused.stderr.contains("has domains (1)"), "{refused:?}");
     machine.xm(&["cpupool-migrate", "busy", "Pool-0"])?.ok()?;
@@ -158,6 +159,27 @@ fn pools(machine: &Machine) -> Result<()> {
     let cpus = machine.xm(&["cpupool-list", "-c"])?.ok()?;
     ensure!(cpus == "Name             CPU list\nPool-0           0,1\n", "{cpus}");
     machine.destroy("busy")
+}
+
+/// A guest that reboots by itself is in its pool again, with its weight and its pin.
+fn keeps_its_place(machine: &Machine) -> Result<()> {
+    let told = || machine.xm_json(&["list", "again"]).map(|list| list[0].clone());
+    machine.create("again", &artifacts::guest("obey")?, &["memory=4", "on_reboot=restart"])?;
+    let mut console = machine.console("again")?;
+    console.wait_for("ready", PATIENCE)?;
+    machine.xm(&["cpupool-migrate", "again", "fast"])?.ok()?;
+    machine.xm(&["sched-credit", "-d", "again", "-w", "512"])?.ok()?;
+    machine.xm(&["vcpu-pin", "again", "0", "1"])?.ok()?;
+    let before = told()?["domid"].clone();
+    console.type_line("reboot")?;
+    let is_next = |state: Option<&str>| state.is_some() && told().is_ok_and(|now| now["domid"] != before);
+    machine.wait_state("again", PATIENCE, is_next)?;
+    let now = told()?;
+    ensure!(now["pool"] == "fast", "{now}");
+    ensure!(row(machine, "sched-credit", "again")?[1..] == ["512", "0"], "its weight is gone");
+    let vcpus = machine.xm_json(&["vcpu-list", "again"])?;
+    ensure!(vcpus[0]["affinity"] == serde_json::json!([1]), "{vcpus}");
+    machine.destroy("again")
 }
 
 fn sedf(machine: &Machine) -> Result<()> {

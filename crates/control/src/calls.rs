@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use console::Start;
@@ -10,7 +11,7 @@ use link::line::Stream;
 use link::{Channel, StreamError};
 use proto::console::{ConsoleOpen, ConsoleOpened};
 use proto::detail::{DetailError, DetailListing, DetailQuery};
-use proto::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use proto::domain::{CreateRequest, Created, DomainInfo, DomainPage, DomainRef, Ended};
 use proto::dump::{CoreId, DumpError, DumpOpen, DumpOpened, DumpWay, WaitingCore};
 use proto::endpoints::{self, *};
 use proto::error::{CreateError, DomainError, ImageError, XenError};
@@ -18,17 +19,17 @@ use proto::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use proto::image::{ImageId, ImageOffer, Upload};
 use proto::journal::{Event, JournalPage, Who};
 use proto::life::{
-    Asked, End, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
-    SysrqRequest, TriggerError, TriggerRequest, Whom,
+    AskedPage, End, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
+    SysrqRequest, Trigger, TriggerError, TriggerRequest, Whom,
 };
 use proto::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
 use proto::sched::{
-    Pool, PoolChange, PoolConfig, PoolError, PoolTuning, SchedChange, SchedError, Scheduled, Scheduler,
-    Tuning, TuningError,
+    Change, Cpus, Pool, PoolChange, PoolConfig, PoolError, PoolTuning, SchedChange, SchedError, SchedPage,
+    SchedQuery, Scheduler, Tuning, TuningError,
 };
 use proto::store::StoreOpen;
 use proto::top::{HostTop, TopRequest};
-use proto::vcpu::{PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
+use proto::vcpu::{CpuSet, PinError, PinRequest, VcpuListError, VcpuListing, VcpuQuery};
 use proto::wire::{Fault, Key, StreamChannel};
 use stream::dump::Packing;
 use uploads::{Begun, Outlet, PATIENCE_NS};
@@ -119,8 +120,8 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         }
     }
 
-    async fn list(&'static self, (): ()) -> Result<Vec<DomainInfo>, XenError> {
-        self.toolstack.list()
+    async fn list(&'static self, from: u16) -> Result<DomainPage, XenError> {
+        self.toolstack.list_from(from)
     }
 
     async fn details(&'static self, query: DetailQuery) -> Result<DetailListing, DetailError> {
@@ -151,14 +152,14 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.toolstack.wait(&domain).await
     }
 
-    async fn ask_to_end(&'static self, request: EndRequest) -> Result<Vec<Asked>, DomainError> {
+    async fn ask_to_end(&'static self, request: EndRequest) -> Result<AskedPage, DomainError> {
         let word = match request.end {
             End::Poweroff => "shutdown",
             End::Halt => "shutdown -H",
             End::Reboot => "reboot",
         };
         let whom = match &request.whom {
-            Whom::All => DomainRef("all domains".into()),
+            Whom::From(_) => DomainRef("all domains".into()),
             Whom::One(domain) => domain.clone(),
         };
         self.toolstack.on_command(word, &whom, async { self.toolstack.ask_to_end(&request) }).await
@@ -183,7 +184,15 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn trigger(&'static self, request: TriggerRequest) -> Result<(), TriggerError> {
-        let what = format!("trigger {:?} to vcpu {}", request.trigger, request.vcpu);
+        let trigger = match request.trigger {
+            Trigger::Nmi => "nmi",
+            Trigger::Reset => "reset",
+            Trigger::Init => "init",
+            Trigger::Power => "power",
+            Trigger::Sleep => "sleep",
+            Trigger::S3Resume => "s3resume",
+        };
+        let what = format!("trigger {trigger} to vcpu {}", request.vcpu);
         self.toolstack.on_command(&what, &request.domain, async { self.toolstack.trigger(&request) }).await
     }
 
@@ -340,17 +349,36 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.toolstack.journal_wait(from).await;
     }
 
-    async fn scheduled(&'static self, domain: Option<DomainRef>) -> Result<Vec<Scheduled>, SchedError> {
-        self.toolstack.scheduled(domain.as_ref())
+    async fn scheduled(&'static self, query: SchedQuery) -> Result<SchedPage, SchedError> {
+        match query {
+            SchedQuery::From(first) => self.toolstack.scheduled_from(first),
+            SchedQuery::One(domain) => {
+                self.toolstack.scheduled(&domain).map(|one| SchedPage { domains: vec![one], next: None })
+            }
+        }
     }
 
     async fn schedule(&'static self, request: SchedChange) -> Result<Scheduler, SchedError> {
-        let what = format!("sched {:?}", request.change);
+        let what = match &request.change {
+            Change::Share { weight, cap, .. } => {
+                let part = |name, value: &Option<i64>| {
+                    value.map_or(String::new(), |value| format!(" {name} {value}"))
+                };
+                format!("sched{}{}", part("weight", weight), part("cap", cap))
+            }
+            Change::Budgets(changes) => format!("sched budgets ({})", changes.len()),
+        };
         self.toolstack.on_command(&what, &request.domain, async { self.toolstack.schedule(&request) }).await
     }
 
     async fn tune_pool(&'static self, wish: PoolTuning) -> Result<Tuning, TuningError> {
-        self.toolstack.tune_pool(&wish)
+        let is_change =
+            wish.tslice_ms.is_some() || wish.ratelimit_us.is_some() || wish.migration_delay_us.is_some();
+        if !is_change {
+            return self.toolstack.tune_pool(&wish);
+        }
+        let what = format!("sched-{} of the pool", wish.scheduler);
+        self.toolstack.on_pool(&what, &wish.pool.0, || self.toolstack.tune_pool(&wish))
     }
 
     async fn pools(&'static self, (): ()) -> Result<Vec<Pool>, XenError> {
@@ -358,13 +386,30 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
     }
 
     async fn create_pool(&'static self, config: PoolConfig) -> Result<Pool, PoolError> {
-        self.toolstack.create_pool(&config)
+        let what = format!("cpupool-create {}, {}", config.scheduler, cpus(&config.cpus));
+        self.toolstack.on_pool(&what, &config.name, || self.toolstack.create_pool(&config))
     }
 
     async fn change_pools(&'static self, change: PoolChange) -> Result<(), PoolError> {
-        let PoolChange::Migrate(domain, pool) = &change else { return self.toolstack.change_pools(&change) };
-        let what = format!("cpupool-migrate to {}", pool.0.escape_default());
-        self.toolstack.on_command(&what, domain, async { self.toolstack.change_pools(&change) }).await
+        let (what, pool) = match &change {
+            PoolChange::Migrate(domain, pool) => {
+                let what = format!("cpupool-migrate to {}", pool.0.escape_default());
+                return self
+                    .toolstack
+                    .on_command(&what, domain, async { self.toolstack.change_pools(&change) })
+                    .await;
+            }
+            PoolChange::Destroy(pool) => ("cpupool-destroy".into(), pool.0.as_str()),
+            PoolChange::Add(pool, added) => (format!("cpupool-cpu-add {}", cpus(added)), pool.0.as_str()),
+            PoolChange::Remove(pool, removed) => {
+                (format!("cpupool-cpu-remove {}", cpus(removed)), pool.0.as_str())
+            }
+            PoolChange::Rename(pool, name) => {
+                (format!("cpupool-rename to {}", name.escape_default()), pool.0.as_str())
+            }
+            PoolChange::SplitNuma => ("cpupool-numa-split".into(), "of each node"),
+        };
+        self.toolstack.on_pool(&what, pool, || self.toolstack.change_pools(&change))
     }
 
     async fn debug_keys(&'static self, keys: String) -> Result<(), XenError> {
@@ -384,5 +429,14 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             self.host().end(code);
         });
         Ok(())
+    }
+}
+
+/// Which processors, in words.
+fn cpus(cpus: &Cpus) -> String {
+    match cpus {
+        Cpus::Some(count) => format!("{count} processors"),
+        Cpus::These(cpus) => format!("CPUs {}", cpus.iter().copied().collect::<CpuSet>()),
+        Cpus::Node(node) => format!("CPUs of node {node}"),
     }
 }

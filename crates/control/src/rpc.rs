@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use hypercall::{Aperture, Door};
-use link::DownReason;
 use link::rpc::{Begin, Bounds, Finish, ReplyCache};
+use link::{DownReason, SendError};
 use proto::endpoints::{CoreWait, DomainFollow, DomainSysrq, DomainWait, Endpoint, HostJournalWait};
 use proto::wire::{Fault, Key, Request, RequestId, Response};
 
@@ -90,13 +90,13 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
             Begin::Run => None,
             Begin::Running => return,
             // All that are kept fit the link's queue together.
-            Begin::Done(reply) => return self.send(reply.to_vec()),
+            Begin::Done(reply) => return self.send(id, reply.to_vec()),
             Begin::Forgotten => Some(Fault::Forgotten),
             Begin::Busy { limit } => Some(Fault::Busy { limit: limit as u16 }),
             Begin::Full { limit } => Some(Fault::Full { limit_kib: (limit >> 10) as u16 }),
         };
         match fault {
-            Some(fault) => self.send(encode(id, Err(fault))),
+            Some(fault) => self.send(id, encode(id, Err(fault))),
             None if WAITS.contains(&request.key) => {
                 let task = self.host().spawn(self.carry_out(request));
                 if let Some(oldest) = self.calls.waits(id, task) {
@@ -116,7 +116,7 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         while let Some((id, reply)) = answers.pop_front_if(has_room) {
             let finish = self.calls.replies.borrow_mut().finish(id, &reply);
             if finish == Finish::Send {
-                self.send(reply);
+                self.send(id, reply);
             }
         }
     }
@@ -129,8 +129,16 @@ impl<M: Door + Aperture + 'static, H: Host> Control<M, H> {
         self.line.kick();
     }
 
-    fn send(&self, reply: Vec<u8>) {
-        if let Err(error) = self.line.send(reply) {
+    fn send(&self, id: RequestId, reply: Vec<u8>) {
+        let sent = match self.line.send(reply) {
+            Err(SendError::TooLong { limit }) => {
+                log::warn!("link: an answer is longer than the {limit} bytes that the asker takes");
+                let limit_kib = u16::try_from(limit >> 10).unwrap_or(u16::MAX);
+                self.line.send(encode(id, Err(Fault::TooLong { limit_kib })))
+            }
+            sent => sent,
+        };
+        if let Err(error) = sent {
             // Whoever asked repeats the request when the link is back, and gets the answer from the cache.
             log::debug!("link: an answer was dropped: {error}");
         }

@@ -43,7 +43,11 @@ impl<'x, M: Door + Aperture> Mapping<'x, M> {
         for part in pages.chunks(MAP_AT_ONCE) {
             let at = first.offset(mapping.mapped as u64);
             // SAFETY: the aperture lent these frames; nothing is mapped there yet.
-            let errors = xen.run(unsafe { calls::map_foreign(dom, part, at) })?;
+            let mapped = xen.run(unsafe { calls::map_foreign(dom, part, at) });
+            let errors = mapped.inspect_err(|_| {
+                // Who knows how far Xen had come.
+                mapping.mapped += part.len();
+            })?;
             // Xen carries on after a page that fails. What follows it is undone at once, so that the mapped
             // ones are the first ones.
             match errors.iter().position(Option::is_some) {
@@ -100,7 +104,7 @@ impl<M: Door + Aperture> Xen<M> {
         Mapping::new(self, dom, pages).map(SharedMapping::new)
     }
 
-    /// Removes what is mapped at frames that the aperture lent.
+    /// Removes what is mapped at frames that the aperture lent; there may be nothing.
     ///
     /// Only the owners of lent frames come here; so it is no part of the public interface.
     fn unmap(&self, frames: impl ExactSizeIterator<Item = Gfn>) -> Result<(), XenError> {
@@ -122,7 +126,9 @@ impl<M: Door + Aperture> Xen<M> {
             failed = failed.or_else(|| {
                 entries.iter().find_map(|entry| {
                     let errno = Errno::from_answer(entry.result as i64).err()?;
-                    Some(XenError { op: "XENMEM_remove_from_physmap", errno })
+                    let error = XenError { op: "XENMEM_remove_from_physmap", errno };
+                    // Nothing is mapped there.
+                    (errno != Errno::ENOENT).then_some(error)
                 })
             });
         }

@@ -56,6 +56,14 @@ fn a_domain_that_is_gone_is_no_hole_and_leaves_nothing_mapped() {
         assert_eq!(errno(id, Gfn(0), 8), Some(Errno::ENOMEM));
         sim.fail_next("XENMEM_add_to_physmap_batch", Errno::EFAULT);
         assert_eq!(errno(id, Gfn(0), 8), Some(Errno::EFAULT));
+        // Xen had come some way.
+        sim.fail_late("XENMEM_add_to_physmap_batch", Errno::EFAULT);
+        assert_eq!(errno(id, Gfn(0), 8), Some(Errno::EFAULT));
+        sim.fail_late("XENMEM_add_to_physmap_batch", Errno::EFAULT);
+        assert_eq!(
+            xen.map_foreign(id, &[Gfn(0), Gfn(1)]).err().map(|error| error.errno),
+            Some(Errno::EFAULT)
+        );
         sim.assert_clean(&before);
         let new = xen.create_domain(&small()).unwrap();
         assert_eq!(errno(new.id(), Gfn(0), 4), Some(Errno::EBUSY), "its bytes may be borrowed");

@@ -144,6 +144,15 @@ pub struct DomainInfo {
     pub shutdown: Option<ShutdownReason>,
 }
 
+/// Some of the domains: one answer has no room for any number of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct DomainPage {
+    /// Those with the next ids, by id.
+    pub domains: Vec<DomainInfo>,
+    /// Where to go on; nowhere, where these were the last.
+    pub next: Option<u16>,
+}
+
 bitflags! {
     /// xm's six state flags.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

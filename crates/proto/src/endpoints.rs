@@ -10,20 +10,20 @@ use serde::de::DeserializeOwned;
 
 use crate::console::{ConsoleOpen, ConsoleOpened};
 use crate::detail::{DetailError, DetailListing, DetailQuery};
-use crate::domain::{CreateRequest, Created, DomainInfo, DomainRef, Ended};
+use crate::domain::{CreateRequest, Created, DomainInfo, DomainPage, DomainRef, Ended};
 use crate::dump::{CoreId, DumpError, DumpOpen, DumpOpened, WaitingCore};
 use crate::error::{CreateError, DomainError, ImageError, XenError};
 use crate::host::{ConsolePart, ConsoleRead, Greeting, HostInfo, LogOpen, Usage};
 use crate::image::{ImageId, ImageOffer, Upload};
 use crate::journal::JournalPage;
 use crate::life::{
-    Asked, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
+    AskedPage, EndRequest, FollowRequest, RenameError, RenameRequest, ResetError, Stage, SysrqError,
     SysrqRequest, TriggerError, TriggerRequest,
 };
 use crate::resize::{DomainMemory, DomainVcpuCount, MemoryWish, ResizeError, VcpuWish};
 use crate::sched::{
-    Pool, PoolChange, PoolConfig, PoolError, PoolTuning, SchedChange, SchedError, Scheduled, Scheduler,
-    Tuning, TuningError,
+    Pool, PoolChange, PoolConfig, PoolError, PoolTuning, SchedChange, SchedError, SchedPage, SchedQuery,
+    Scheduler, Tuning, TuningError,
 };
 use crate::store::StoreOpen;
 use crate::top::{self, TopRequest};
@@ -80,8 +80,8 @@ const fn both(request: Key, response: Key) -> Key {
 endpoints! {
     /// Who are you? Its types never change.
     Hello(()) -> Greeting, "hello";
-    /// All domains, by name.
-    DomainList(()) -> Result<Vec<DomainInfo>, XenError>, "domain/list";
+    /// Domains from this id on, by id: a page.
+    DomainList(u16) -> Result<DomainPage, XenError>, "domain/list";
     /// The one domain that a word names: by name, else by id, else by uuid.
     DomainFind(DomainRef) -> Result<DomainInfo, DomainError>, "domain/find";
     /// All that is known of domains.
@@ -98,7 +98,7 @@ endpoints! {
     /// lately answers at once.
     DomainWait(DomainRef) -> Result<Ended, DomainError>, "domain/wait";
     /// Asks guests to end, and answers at once.
-    DomainEnd(EndRequest) -> Result<Vec<Asked>, DomainError>, "domain/end";
+    DomainEnd(EndRequest) -> Result<AskedPage, DomainError>, "domain/end";
     /// Answers when one of some lives has come further, or patience is over.
     DomainFollow(FollowRequest) -> Vec<Stage>, "domain/follow";
     /// Sends a guest a system request, and answers when it has taken it.
@@ -135,8 +135,8 @@ endpoints! {
     ImageBegin(ImageOffer) -> Result<Upload, ImageError>, "image/begin";
     /// Answers when the announced image is complete and its hash checked.
     ImageFinish(ImageId) -> Result<(), ImageError>, "image/finish";
-    /// How domains are scheduled: all of them by name, or the one that is named.
-    SchedList(Option<DomainRef>) -> Result<Vec<Scheduled>, SchedError>, "sched/list";
+    /// How domains are scheduled: a page of them, or the one that is named.
+    SchedList(SchedQuery) -> Result<SchedPage, SchedError>, "sched/list";
     /// Changes how a domain is scheduled; answers under which scheduler.
     SchedSet(SchedChange) -> Result<Scheduler, SchedError>, "sched/set";
     /// Tells what a pool's scheduler is set to, after setting it where that is wanted.

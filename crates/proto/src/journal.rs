@@ -89,15 +89,15 @@ pub enum Event {
         /// What was in the way.
         why: CreateError,
     },
-    /// A command on a domain was carried out, or refused.
+    /// A command on a domain or a pool was carried out, or refused.
     Command {
         /// xm's word for it, with what else there was to say: `mem-set 64 MiB`.
         what: String,
-        /// The domain's name, or the word that names none.
+        /// The domain's name, or the word that names none; `pool` and the pool's name.
         name: String,
         /// The domain's id, where there is one.
         domid: Option<u16>,
-        /// Why it was refused, as the command's own error names it.
+        /// Why it was refused, in a few words.
         why: Option<String>,
     },
     /// A domain ended by itself.

@@ -21,6 +21,7 @@ pub mod host;
 pub mod image;
 pub mod journal;
 pub mod life;
+mod reason;
 pub mod resize;
 pub mod sched;
 pub mod store;

@@ -27,8 +27,8 @@ pub enum End {
 /// Whom a request is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub enum Whom {
-    /// Every domain that runs, but the control domain.
-    All,
+    /// Every domain that runs and has this id or a higher one, but the control domain; as many as fit into the answer.
+    From(u16),
     /// One domain.
     One(DomainRef),
 }
@@ -40,6 +40,15 @@ pub struct EndRequest {
     pub whom: Whom,
     /// What they are asked for.
     pub end: End,
+}
+
+/// Guests that were asked to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct AskedPage {
+    /// Who was asked, by id.
+    pub asked: Vec<Asked>,
+    /// From which id on to ask the others; none, where all were asked.
+    pub next: Option<u16>,
 }
 
 /// A guest that was asked to end.
@@ -155,6 +164,8 @@ pub enum SysrqError {
     BadLetter,
     /// It was not taken in the given time. It still stands there.
     NotTaken(Silence),
+    /// It was not sent: the one before it was not taken in the given time, and stands there.
+    Occupied(Silence),
 }
 
 /// Gives a domain another name.

@@ -102,6 +102,24 @@ pub struct Scheduled {
     pub parameters: Parameters,
 }
 
+/// Asks how domains are scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub enum SchedQuery {
+    /// This one.
+    One(DomainRef),
+    /// Those from this id on, by id.
+    From(u16),
+}
+
+/// How some domains are scheduled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
+pub struct SchedPage {
+    /// The domains.
+    pub domains: Vec<Scheduled>,
+    /// Where to go on; nowhere, where these were the last.
+    pub next: Option<u16>,
+}
+
 /// A change of how a domain is scheduled. What is `None` stays as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct SchedChange {

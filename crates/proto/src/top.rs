@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::DomainState;
 
-/// Asks for a look.
+/// Asks for a look. One answer may not have room for all domains: who wants the others asks again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Schema)]
 pub struct TopRequest {
+    /// Tell of domains from this id on.
+    pub from: u16,
     /// Tell of each vCPU too. Costs the hypervisor a question a vCPU.
     pub vcpus: bool,
 }
@@ -29,8 +31,10 @@ pub struct HostTop {
     pub total_memory_kib: u64,
     /// Memory that nobody has, in KiB; without what Xen is still scrubbing.
     pub free_memory_kib: u64,
-    /// Every domain, by id.
+    /// Domains, by id.
     pub domains: Vec<DomainUse>,
+    /// Where to go on; nowhere, where these were the last.
+    pub next: Option<u16>,
 }
 
 /// What a domain uses.
@@ -38,6 +42,8 @@ pub struct HostTop {
 pub struct DomainUse {
     /// Its id.
     pub domid: u16,
+    /// When this was so: see [`HostTop::at_ns`].
+    pub at_ns: u64,
     /// Its name, as `xm list` shows it.
     pub name: String,
     /// What it is doing.

@@ -47,7 +47,7 @@ pub struct Response {
     pub result: Result<Vec<u8>, Fault>,
 }
 
-/// Why a call was not carried out at all; what went wrong inside a call is in its response type.
+/// Why a call has no answer; what went wrong inside a call is in its response type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// No endpoint has this key: the two programs were built from different protocols.
@@ -64,6 +64,11 @@ pub enum Fault {
     /// The arguments of the calls under way leave no room for this one's; ask again.
     Full {
         /// How much they may take together, in KiB.
+        limit_kib: u16,
+    },
+    /// The call was carried out, and its answer is longer than the asker takes: ask for less at once.
+    TooLong {
+        /// How long a message it takes, in KiB.
         limit_kib: u16,
     },
 }

@@ -24,11 +24,15 @@ struct Peer {
 
 impl Peer {
     fn new() -> Peer {
+        Self::with(Config::host())
+    }
+
+    fn with(config: Config) -> Peer {
         let dir = tempfile::tempdir().unwrap();
         let control = SimControl::start(&dir.path().join("line"), Setup::default());
         let stream = UnixStream::connect(control.line()).unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
-        let link = Link::new(Config::host(), BootId::new(7), Micros(0));
+        let link = Link::new(config, BootId::new(7), Micros(0));
         Peer { control, stream, link, started: Instant::now(), answers: Vec::new(), _dir: dir }
     }
 
@@ -98,7 +102,7 @@ fn a_repeated_request_is_carried_out_once() {
     assert_eq!(peer.call::<DomainDestroy>(1, &domain("web")), Ok(()));
     peer.guest("web");
     assert_eq!(peer.call::<DomainDestroy>(1, &domain("web")), Ok(()), "the first answer again");
-    assert_eq!(peer.call::<DomainList>(2, &()).unwrap().len(), 2, "and the new one lives");
+    assert_eq!(peer.call::<DomainList>(2, &0).unwrap().domains.len(), 2, "and the new one lives");
     assert_eq!(peer.call::<DomainDestroy>(3, &domain("web")), Ok(()));
     assert_eq!(peer.call::<DomainDestroy>(4, &domain("web")), Err(DomainError::NotFound));
 }
@@ -110,7 +114,7 @@ fn what_is_no_call_is_answered_as_such() {
     assert_eq!(peer.answer(1), Err(Fault::UnknownKey));
     peer.send(2, DomainDestroy::KEY, vec![0xff; 3]);
     assert_eq!(peer.answer(2), Err(Fault::Malformed));
-    assert_eq!(peer.call::<DomainList>(3, &()).unwrap().len(), 1, "the line works on");
+    assert_eq!(peer.call::<DomainList>(3, &0).unwrap().domains.len(), 1, "the line works on");
 }
 
 #[test]
@@ -127,4 +131,20 @@ fn of_too_many_that_wait_the_oldest_gives_way() {
         let ended: Result<Ended, DomainError> = postcard::from_bytes(&peer.answer(id).unwrap()).unwrap();
         assert_eq!(ended, Ok(Ended::Destroyed));
     }
+}
+
+#[test]
+fn an_answer_that_is_longer_than_the_asker_takes_is_a_fault_that_says_so() {
+    let mut peer = Peer::with(Config { message_in: 1024, ..Config::host() });
+    assert!(peer.call::<DomainList>(1, &0).is_ok());
+    for n in 0..5 {
+        peer.guest(format!("{n}{}", "x".repeat(240)).leak());
+    }
+    peer.guest("a");
+    let everything = postcard::to_allocvec(&0u16).unwrap();
+    peer.send(2, DomainList::KEY, everything.clone());
+    assert_eq!(peer.answer(2), Err(Fault::TooLong { limit_kib: 1 }));
+    peer.send(2, DomainList::KEY, everything);
+    assert_eq!(peer.answer(2), Err(Fault::TooLong { limit_kib: 1 }), "a repetition is answered the same");
+    assert_eq!(peer.call::<DomainDestroy>(3, &domain("a")), Ok(()), "the line works on");
 }

@@ -11,6 +11,7 @@ use crate::SimXen;
 pub(crate) struct Faults {
     nth: Option<(u64, Errno)>,
     next: Vec<(String, Errno)>,
+    late: Vec<(String, Errno)>,
     element: Option<(String, usize, Errno)>,
     injected: u64,
 }
@@ -44,6 +45,13 @@ impl Faults {
         errno
     }
 
+    /// Shall the operation that was just carried out seem to have failed?
+    pub(crate) fn strike_late(&mut self, op: &str) -> Option<Errno> {
+        let n = self.late.iter().position(|(name, _)| name == op)?;
+        self.injected += 1;
+        Some(self.late.remove(n).1)
+    }
+
     /// The element of `op` that shall fail, if one shall.
     pub(crate) fn element(&mut self, op: &str, count: usize) -> Option<(usize, Errno)> {
         let (name, n, errno) = self.element.take()?;
@@ -65,6 +73,11 @@ impl SimXen {
     /// Makes the next hypercall of this C name (`XEN_DOMCTL_max_mem`) fail. Several may be planned.
     pub fn fail_next(&self, op: &str, errno: Errno) {
         self.state().faults.next.push((op.into(), errno));
+    }
+
+    /// Makes the next hypercall of this C name fail when it has done its work.
+    pub fn fail_late(&self, op: &str, errno: Errno) {
+        self.state().faults.late.push((op.into(), errno));
     }
 
     /// Makes the `n`-th element of the next hypercall of this C name that has so many fail: a page of

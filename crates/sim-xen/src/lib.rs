@@ -6,7 +6,7 @@
 //!
 //! * It speaks as any release from 4.14 to 4.22 ([`SimXen::release`]), and refuses other interface versions.
 //! * It answers wrong use with the errors of the real one, as read in Xen's source.
-//! * It fails on demand: [`SimXen::fail_nth`], [`SimXen::fail_next`], [`SimXen::fail_element`].
+//! * It fails on demand: [`SimXen::fail_nth`], [`SimXen::fail_next`], [`SimXen::fail_late`], [`SimXen::fail_element`].
 //! * It counts: [`SimXen::exits`], [`SimXen::count`].
 //! * It tells what was left behind: [`SimXen::snapshot`], [`SimXen::assert_clean`].
 //! * It plays the guests' part: [`SimXen::guest`].

@@ -63,7 +63,7 @@ unsafe fn issue(state: &mut State, window: &Window, nr: Nr, args: [u64; 5]) -> i
     if let Some(errno) = state.faults.strike(op) {
         return errno.answer();
     }
-    let request = Request { state, window, args, op };
+    let request = Request { state: &mut *state, window, args, op };
     // SAFETY: the caller's promise, and each handler is for its number.
     let answer = unsafe {
         match nr {
@@ -83,9 +83,9 @@ unsafe fn issue(state: &mut State, window: &Window, nr: Nr, args: [u64; 5]) -> i
             _ => Err(Errno::ENOSYS),
         }
     };
-    match answer {
-        Ok(value) => value as i64,
-        Err(errno) => errno.answer(),
+    match (answer, state.faults.strike_late(op)) {
+        (Ok(value), None) => value as i64,
+        (_, Some(errno)) | (Err(errno), None) => errno.answer(),
     }
 }
 

@@ -7,19 +7,18 @@ use hypercall::calls::domctl::Affinity;
 use hypercall::calls::{domctl, sysctl};
 use hypercall::{Aperture, Door};
 use proto::detail::{DetailError, DetailListing, DetailQuery, DomainDetail, Rings};
-use proto::domain::{DomainConfig, DomainInfo, DomainRef};
+use proto::domain::{DomainInfo, DomainRef};
 use proto::error::DomainError;
 use xen_abi::{DomId, VcpuId};
 
 use crate::errors::domain_error;
 use crate::layout;
+use crate::page;
 use crate::platform::Platform;
 use crate::toolstack::{Mapping, Toolstack};
 
 /// Processors that a pin can name, at most.
 const CPUS: u32 = 1024;
-/// Bytes in one answer, about. The longest message has 64 KiB.
-const ANSWER: usize = 32 << 10;
 /// Calls in one batch: each takes a few hundred bytes while it is under way.
 const CALLS: usize = 256;
 
@@ -43,15 +42,16 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             query.domains.iter().map(find).collect::<Result<_, _>>()?
         };
         let rest = chosen.get(query.skip as usize..).unwrap_or_default();
-        let (mut calls, mut bytes) = (0, 0);
-        let fits = rest.iter().take_while(|info| {
+        let mut calls = 0;
+        let fits = rest.iter().take(page::DOMAINS).take_while(|info| {
             calls += questions(info);
-            bytes += self.length(info);
-            calls <= CALLS && bytes <= ANSWER
+            calls <= CALLS
         });
         let count = fits.count().max(1).min(rest.len());
-        let details = if count == 0 { Vec::new() } else { self.details_of(&rest[..count])? };
-        Ok(DetailListing { details, has_more: rest.len() > count })
+        let mut details = if count == 0 { Vec::new() } else { self.details_of(&rest[..count])? };
+        details.truncate(page::fitting(&details, length));
+        let has_more = rest.len() > details.len();
+        Ok(DetailListing { details, has_more })
     }
 
     /// As [`Self::details`], in one exit.
@@ -97,19 +97,6 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok(details.collect())
     }
 
-    /// About how many bytes a domain takes in an answer.
-    fn length(&self, info: &DomainInfo) -> usize {
-        let registry = self.registry.borrow();
-        let config = registry.get(DomId(info.domid)).map_or(0, |record| {
-            let DomainConfig { name, kernel_name, ramdisk_name, cmdline, .. } = &record.config;
-            [name, kernel_name, ramdisk_name, cmdline].iter().map(|text| text.len()).sum()
-        });
-        // A pin names no more processors than the host has; few hosts have more than these.
-        const OWN: usize = 400;
-        const PIN: usize = 64;
-        OWN + config + PIN * info.max_vcpus as usize
-    }
-
     /// The frames of a domain's rings, as it was told them itself.
     fn rings_of(&self, domid: DomId) -> Option<Rings> {
         let store = self.store.borrow();
@@ -119,6 +106,20 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         };
         Some(Rings { store: frame("store")?, console: frame("console")? })
     }
+}
+
+/// About how many bytes a domain takes in an answer.
+fn length(detail: &DomainDetail) -> usize {
+    /// Numbers, and the name and the pool of the moment.
+    const OWN: usize = page::NAME + 66 + 200;
+    let config = detail.config.as_ref().map_or(0, |config| {
+        let texts = [&config.name, &config.kernel_name, &config.ramdisk_name, &config.cmdline];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        let pins: usize = config.cpus.iter().map(|set| 2 + set.0.len()).sum();
+        texts + pins + config.pool.as_ref().map_or(0, |pool| pool.0.len()) + 200
+    });
+    let pins: usize = detail.cpus.iter().map(|cpus| 2 + 2 * cpus.len()).sum();
+    OWN + config + pins
 }
 
 /// How much is asked about a domain.

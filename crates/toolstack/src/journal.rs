@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::String;
 use core::cell::RefCell;
-use core::fmt::Debug;
+use core::fmt::Display;
 
 use hypercall::{Aperture, Door};
 use proto::domain::{Created, DomainRef};
@@ -209,7 +209,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     ///
     /// # Errors
     /// Those of `work`.
-    pub async fn on_command<T, E: Debug>(
+    pub async fn on_command<T, E: Display>(
         &self,
         what: &str,
         domain: &DomainRef,
@@ -219,9 +219,37 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         // Afterwards it may be gone.
         let (name, domid) = self.known_as(domain);
         let result = work.await;
-        let why = result.as_ref().err().map(|why| short(&format!("{why:?}")));
-        self.note_since(began_ns, Who::Command, Event::Command { what: short(what), name, domid, why });
+        self.note_command(began_ns, what, name, domid, &result);
         result
+    }
+
+    /// Carries out a command on a pool of processors, and enters into the journal what came of it. `what` is as for
+    /// [`Self::on_command`].
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn on_pool<T, E: Display>(
+        &self,
+        what: &str,
+        pool: &str,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let began_ns = self.platform.now_ns();
+        let result = work();
+        self.note_command(began_ns, what, format!("pool {}", short(pool)), None, &result);
+        result
+    }
+
+    fn note_command<T, E: Display>(
+        &self,
+        began_ns: u64,
+        what: &str,
+        name: String,
+        domid: Option<u16>,
+        result: &Result<T, E>,
+    ) {
+        let why = result.as_ref().err().map(|why| short(&format!("{why}")));
+        self.note_since(began_ns, Who::Command, Event::Command { what: short(what), name, domid, why });
     }
 
     /// The name and the id of the domain that a word names.

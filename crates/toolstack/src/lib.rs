@@ -43,6 +43,7 @@ mod life;
 mod list;
 mod meter;
 pub mod name;
+mod page;
 pub mod platform;
 mod pools;
 mod power;

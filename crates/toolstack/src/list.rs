@@ -4,17 +4,22 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use hypercall::calls::sysctl;
 use hypercall::{Aperture, Door};
-use proto::domain::{DomainInfo, DomainRef};
+use proto::domain::{DomainInfo, DomainPage, DomainRef};
 use proto::error::{DomainError, XenError};
 use xen_abi::{DomId, Errno, Pages};
 
 use crate::errors::{domain_error, told};
 use crate::name::{DOMAIN_0, Uuid};
+use crate::page;
 use crate::platform::Platform;
 use crate::registry::{Record, Registry, Serial, parse_domid};
 use crate::state;
 use crate::toolstack::{Mapping, Toolstack};
+
+/// Bytes that a domain takes in an answer at most: its name, its pool's, and numbers.
+const DOMAIN: usize = page::NAME + 66 + 100;
 
 /// Whom a word names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +54,18 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         Ok(self.described(&infos))
     }
 
+    /// Domains from an id on, by id: a page. One exit.
+    ///
+    /// # Errors
+    /// Xen refused.
+    pub fn list_from(&self, first: u16) -> Result<DomainPage, XenError> {
+        let mut infos =
+            self.xen.run(sysctl::domain_infos(self.xen.abi(), DomId(first), page::DOMAINS)).map_err(told)?;
+        let next = page::cut(&mut infos, |_| DOMAIN);
+        self.registry.borrow().retain_shown(&mut infos);
+        Ok(DomainPage { domains: infos.iter().map(|info| self.describe(info)).collect(), next })
+    }
+
     /// What Xen told of domains, in people's words, by name.
     pub(crate) fn described(&self, infos: &[hypercall::DomainInfo]) -> Vec<DomainInfo> {
         let is_gone = |info: &&hypercall::DomainInfo| self.registry.borrow().is_gone(info);
@@ -71,8 +88,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// What Xen knows of every domain that there is to people. One exit for each 128 domains.
     pub(crate) fn infos(&self) -> Result<Vec<hypercall::DomainInfo>, hypercall::XenError> {
         let mut infos = self.xen.domain_infos()?;
-        let registry = self.registry.borrow();
-        infos.retain(|info| !registry.is_gone(info));
+        self.registry.borrow().retain_shown(&mut infos);
         Ok(infos)
     }
 
@@ -90,12 +106,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     /// The id of the domain that a word names. No exit: an id that is not ours is answered unasked.
     ///
     /// # Errors
-    /// [`DomainError::NotFound`].
+    /// [`DomainError::NotFound`]; [`DomainError::NotStarted`]: it is being built.
     pub fn domid(&self, domain: &DomainRef) -> Result<DomId, DomainError> {
         self.resolve(domain).map(Target::domid)
     }
 
     /// Whom a word names: by name, else by id, else by uuid.
+    ///
+    /// # Errors
+    /// [`DomainError::NotFound`]; [`DomainError::NotStarted`]: the id of a domain that is being built.
     pub(crate) fn resolve(&self, domain: &DomainRef) -> Result<Target, DomainError> {
         let word = domain.0.as_str();
         if let Some(record) = self.registry.borrow().find(word) {
@@ -107,6 +126,9 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let shown = word.strip_prefix("(unknown-").and_then(|rest| rest.strip_suffix(')'));
         match parse_domid(shown.unwrap_or(word)) {
             Some(0) => Ok(Target::Control),
+            Some(domid) if self.registry.borrow().building(DomId(domid)).is_some() => {
+                Err(DomainError::NotStarted)
+            }
             Some(domid) => Ok(Target::Foreign(DomId(domid))),
             None => Err(DomainError::NotFound),
         }

@@ -174,6 +174,12 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Demolition<'_, 'x, M, 
         if let Some(record) = self.toolstack.registry.borrow_mut().by_serial_mut(serial) {
             record.stage = before;
         }
+        let mut to_follow = self.toolstack.to_follow.borrow_mut();
+        if before == Stage::Ended && !to_follow.contains(&serial) {
+            // Its rule's turn may have come while it seemed to be going.
+            to_follow.push_back(serial);
+        }
+        drop(to_follow);
         self.toolstack.ends.wake_all();
     }
 }

@@ -287,6 +287,11 @@ impl Registry {
         info.dying && info.pages == Pages(0) && self.get(info.id).is_none()
     }
 
+    /// Takes out those that are gone to people.
+    pub(crate) fn retain_shown(&self, infos: &mut Vec<hypercall::DomainInfo>) {
+        infos.retain(|info| !self.is_gone(info));
+    }
+
     /// The name of the domain that had this id last.
     pub(crate) fn past_name(&self, domid: DomId) -> Option<&DomainName> {
         self.past.iter().rev().find(|p| p.domid == domid).map(|p| &p.name)

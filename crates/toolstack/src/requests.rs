@@ -17,13 +17,15 @@ use hypercall::{Aperture, Door};
 use proto::domain::{DomainRef, Ended};
 use proto::error::DomainError;
 use proto::life::{
-    Asked, End, EndRequest, FollowRequest, Life, Outcome, Silence, Stage, SysrqError, SysrqRequest, Whom,
+    Asked, AskedPage, End, EndRequest, FollowRequest, Life, Outcome, Silence, Stage, SysrqError,
+    SysrqRequest, Whom,
 };
 use xen_abi::DomId;
 use xenstore::WatchEvent;
 
 use crate::layout::{self, Access, Node};
 use crate::list::Target;
+use crate::page;
 use crate::platform::Platform;
 use crate::race::first;
 use crate::registry::{self, Record, Serial};
@@ -62,6 +64,8 @@ impl Channel {
 /// A word that was left for a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Errand {
+    /// Counts the words that were left in this node.
+    number: u64,
     /// When, on the platform's clock.
     placed_ns: u64,
     /// The guest has taken it.
@@ -104,24 +108,29 @@ impl Errands {
 }
 
 impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
-    /// Asks guests to end, each through its node `control/shutdown`, in one transaction of the store. No exit.
+    /// Asks guests to end, each through its node `control/shutdown`, in one transaction of the store: one, or a page of all. No exit.
     ///
     /// Whether they take the request, and what becomes of them, [`Self::follow`] tells.
     ///
     /// # Errors
     /// [`DomainError::NotFound`]; [`DomainError::Privileged`]: the control domain; [`DomainError::NotStarted`]: it has ended, or somebody
     /// else made it, so that it has no such node.
-    pub fn ask_to_end(&self, request: &EndRequest) -> Result<Vec<Asked>, DomainError> {
-        let whom = match &request.whom {
-            Whom::One(domain) => alloc::vec![self.alive(domain)?],
-            Whom::All => self.registry.borrow().iter().filter(|r| r.is_alive()).map(|r| r.serial).collect(),
+    pub fn ask_to_end(&self, request: &EndRequest) -> Result<AskedPage, DomainError> {
+        let (whom, next) = match &request.whom {
+            Whom::One(domain) => (alloc::vec![self.alive(domain)?], None),
+            Whom::From(first) => {
+                let registry = self.registry.borrow();
+                let mut alive = registry.iter().filter(|r| r.is_alive() && r.domid.0 >= *first);
+                let whom = alive.by_ref().take(page::DOMAINS).map(|r| r.serial).collect();
+                (whom, alive.next().map(|r| r.domid.0))
+            }
         };
         self.leave(&whom, Channel::Shutdown, end_word(request.end));
         let registry = self.registry.borrow();
         let records = whom.iter().filter_map(|&serial| registry.by_serial(serial));
-        Ok(records
-            .map(|r| Asked { life: r.serial.life(), domid: r.domid.0, name: r.name.as_str().into() })
-            .collect())
+        let asked =
+            records.map(|r| Asked { life: r.serial.life(), domid: r.domid.0, name: r.name.as_str().into() });
+        Ok(AskedPage { asked: asked.collect(), next })
     }
 
     /// Tells how far some lives have come: as soon as one is further than was seen, or when patience is over.
@@ -141,7 +150,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
 
     /// Sends a guest a system request, and waits until it has taken it. No exit, but one where it does not.
     ///
-    /// A guest that ends by itself meanwhile has taken it: some letters ask for just that.
+    /// The node has room for one: as long as the guest has not taken the one before, the next one waits. A guest that ends by
+    /// itself meanwhile has taken both: some letters ask for just that.
     ///
     /// # Errors
     /// See [`SysrqError`]. A domain that was destroyed meanwhile is not found.
@@ -150,26 +160,39 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             return Err(SysrqError::BadLetter);
         }
         let serial = self.alive(&request.domain).map_err(SysrqError::Domain)?;
+        let deadline = self.deadline(request.patience_ms);
+        let silence = || {
+            let is_paused = self.is_paused(serial);
+            self.silence(serial, Channel::Sysrq, is_paused)
+        };
+        // Whoever finds the node empty fills it at once: there is no await in between.
+        let is_free = || self.sysrq_over(serial, None).is_some().then_some(());
+        if first(self.ends.until(is_free), self.platform.sleep_until(deadline)).await.is_none() {
+            return Err(SysrqError::Occupied(silence()));
+        }
         let mut letter = [0; 4];
         self.leave(&[serial], Channel::Sysrq, char::from(request.letter).encode_utf8(&mut letter));
-        let outcome = || {
-            let registry = self.registry.borrow();
-            match registry.by_serial(serial) {
-                Some(record) if record.ended.is_some() => Some(Ok(())),
-                Some(record) => (!record.errands.stands(Channel::Sysrq)).then_some(Ok(())),
-                None => Some(match registry.past(serial).map(|past| past.ended) {
-                    Some(Ended::Shutdown(_)) => Ok(()),
-                    Some(Ended::Destroyed) | None => Err(SysrqError::Domain(DomainError::NotFound)),
-                }),
+        let number =
+            self.registry.borrow().by_serial(serial).and_then(|r| r.errands.sysrq).map(|own| own.number);
+        let outcome = || self.sysrq_over(serial, number);
+        let outcome = first(self.ends.until(outcome), self.platform.sleep_until(deadline)).await;
+        outcome.unwrap_or_else(|| Err(SysrqError::NotTaken(silence())))
+    }
+
+    /// What came of a guest's system request, of this number or whichever stands there; None while it stands.
+    fn sysrq_over(&self, serial: Serial, number: Option<u64>) -> Option<Result<(), SysrqError>> {
+        let registry = self.registry.borrow();
+        match registry.by_serial(serial) {
+            Some(record) if record.ended.is_some() => Some(Ok(())),
+            Some(record) => {
+                let is_meant = |errand: &Errand| number.is_none_or(|number| errand.number == number);
+                let stands = record.errands.sysrq.filter(is_meant).is_some_and(|errand| !errand.is_taken);
+                (!stands).then_some(Ok(()))
             }
-        };
-        let deadline = self.deadline(request.patience_ms);
-        match first(self.ends.until(outcome), self.platform.sleep_until(deadline)).await {
-            Some(outcome) => outcome,
-            None => {
-                let is_paused = self.is_paused(serial);
-                Err(SysrqError::NotTaken(self.silence(serial, Channel::Sysrq, is_paused)))
-            }
+            None => Some(match registry.past(serial).map(|past| past.ended) {
+                Some(Ended::Shutdown(_)) => Ok(()),
+                Some(Ended::Destroyed) | None => Err(SysrqError::Domain(DomainError::NotFound)),
+            }),
         }
     }
 
@@ -219,7 +242,8 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                 if !record.errands.stands(channel) {
                     watches.push((node_path(record.domid, channel), token(serial, channel)));
                 }
-                *record.errands.slot(channel) = Some(Errand { placed_ns, is_taken: false });
+                let number = record.errands.get(channel).map_or(0, |last| last.number + 1);
+                *record.errands.slot(channel) = Some(Errand { number, placed_ns, is_taken: false });
                 nodes.push(Node {
                     path: node_path(record.domid, channel),
                     value: word.into(),

@@ -8,16 +8,18 @@ use alloc::vec::Vec;
 use hypercall::calls::{domctl, sysctl};
 use hypercall::{Aperture, Batch, Done, Door, Scheduler as Number, Ticket};
 use proto::domain::DomainRef;
+use proto::error::DomainError;
 use proto::sched::{
-    Budget, BudgetChange, Change, Parameters, PoolTuning, SchedChange, SchedError, Scheduled, Scheduler,
-    Share, Tuning, TuningError,
+    Budget, BudgetChange, Change, Parameters, PoolTuning, SchedChange, SchedError, SchedPage, Scheduled,
+    Scheduler, Share, Tuning, TuningError,
 };
 use xen_abi::domctl::{SchedCredit, SchedCredit2, SchedRtds, XEN_DOMCTL_SCHEDRT_EXTRA};
 use xen_abi::sysctl::{Credit2Schedule, CreditSchedule};
-use xen_abi::{Errno, VcpuId};
+use xen_abi::{DomId, Errno, VcpuId};
 
 use crate::errors::{domain_error, told};
 use crate::list::Target;
+use crate::page;
 use crate::platform::Platform;
 use crate::pools;
 use crate::registry::Record;
@@ -25,6 +27,10 @@ use crate::toolstack::{Mapping, Toolstack};
 
 /// The shortest period and the smallest budget of rtds, in microseconds.
 const LEAST_US: u32 = 10;
+
+/// Bytes that a domain takes in an answer at most, and each of its budgets.
+const DOMAIN: usize = page::NAME + 80;
+const BUDGET: usize = 11;
 
 /// The claim to a domain's parameters.
 enum Asked {
@@ -48,24 +54,38 @@ fn budget(raw: &SchedRtds) -> Budget {
 }
 
 impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
-    /// How domains are scheduled: all of them by name, or one.
-    ///
-    /// Two exits: one list (for each 128 domains), and one multicall for all parameters. A pool that is seen for the first time
-    /// takes another one.
+    /// How a domain is scheduled. Two exits; one more for a pool that is seen for the first time.
     ///
     /// # Errors
     /// [`SchedError::Domain`].
-    pub fn scheduled(&self, domain: Option<&DomainRef>) -> Result<Vec<Scheduled>, SchedError> {
-        let infos = match domain {
-            Some(domain) => {
-                let target = self.resolve(domain).map_err(SchedError::Domain)?;
-                alloc::vec![self.info_of(target).map_err(SchedError::Domain)?]
-            }
-            None => self.infos().map_err(refused)?,
-        };
+    pub fn scheduled(&self, domain: &DomainRef) -> Result<Scheduled, SchedError> {
+        let target = self.resolve(domain).map_err(SchedError::Domain)?;
+        let info = self.info_of(target).map_err(SchedError::Domain)?;
+        match self.ask_scheduled(&[info])?.pop() {
+            Some(scheduled) => Ok(scheduled),
+            None => Err(SchedError::Domain(DomainError::NotFound)),
+        }
+    }
+
+    /// How domains from an id on are scheduled, by id: a page.
+    ///
+    /// Two exits: one list, and one multicall for all parameters. A pool that is seen for the first time takes another one.
+    ///
+    /// # Errors
+    /// [`SchedError::Domain`].
+    pub fn scheduled_from(&self, first: u16) -> Result<SchedPage, SchedError> {
+        let call = sysctl::domain_infos(self.xen.abi(), DomId(first), page::DOMAINS);
+        let mut infos = self.xen.run(call).map_err(refused)?;
+        let next = page::cut(&mut infos, |info| DOMAIN + BUDGET * vcpus(info) as usize);
+        self.registry.borrow().retain_shown(&mut infos);
+        Ok(SchedPage { domains: self.ask_scheduled(&infos)?, next })
+    }
+
+    /// How these are scheduled; those that ended meanwhile are left out.
+    fn ask_scheduled(&self, infos: &[hypercall::DomainInfo]) -> Result<Vec<Scheduled>, SchedError> {
         let mut questions = self.xen.batch();
         let mut asked = Vec::new();
-        for info in &infos {
+        for info in infos {
             let scheduler = self.scheduler_of(info.cpupool).map_err(refused)?;
             asked.push((scheduler, self.ask_parameters(&mut questions, info, scheduler)));
         }
@@ -80,12 +100,10 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
                     scheduler: pools::scheduler(scheduler),
                     parameters,
                 }),
-                // It ended between the two exits.
-                Err(error) if error.errno == Errno::ESRCH && domain.is_none() => {}
+                Err(error) if error.errno == Errno::ESRCH => {}
                 Err(error) => return Err(refused(error)),
             }
         }
-        found.sort_by(|a, b| a.name.cmp(&b.name).then(a.domid.cmp(&b.domid)));
         Ok(found)
     }
 

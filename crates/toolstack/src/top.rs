@@ -10,20 +10,22 @@ use xen_abi::{DomId, Pages, VcpuId};
 
 use crate::errors::told;
 use crate::list::identity;
+use crate::page;
 use crate::platform::Platform;
 use crate::registry::Registry;
 use crate::state;
 use crate::toolstack::{Mapping, Toolstack};
 
-/// Domains that are asked for in the first exit; each further exit asks for as many again.
-const DOMAINS: usize = 128;
+/// Bytes that a domain takes in an answer at most, and each of its vCPUs.
+const DOMAIN: usize = page::NAME + 80;
+const VCPU: usize = 15;
 /// vCPUs that are asked for in one exit: bounds the questions to an eighth of a MiB.
 const VCPUS: usize = 512;
 /// What Xen keeps as the limit of a domain that has none.
 const UNLIMITED: Pages = Pages(u32::MAX as u64);
 
 impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
-    /// What the host has and its domains use. One exit for each 128 domains; with vCPUs, one more for each 512 of those.
+    /// What the host has and its domains use, from an id on: a page. One exit; with vCPUs, one more for each 512 of those.
     ///
     /// # Errors
     /// Xen refused.
@@ -36,20 +38,16 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         let at_ns = self.platform.now_ns();
         let mut questions = self.xen.batch();
         let host = questions.add(sysctl::host_info(abi));
-        let first = questions.add(sysctl::domain_infos(abi, DomId(0), DOMAINS));
+        let infos = questions.add(sysctl::domain_infos(abi, DomId(request.from), page::DOMAINS));
         let told = questions.issue()?;
         let host = told.get(host)?;
-        let mut infos = told.get(first)?;
-        let mut is_full = infos.len() == DOMAINS;
-        while let Some(last) = infos.last().filter(|_| is_full) {
-            let next = DomId(last.id.0.saturating_add(1));
-            let part = self.xen.run(sysctl::domain_infos(abi, next, DOMAINS))?;
-            is_full = part.len() == DOMAINS;
-            infos.extend(part);
-        }
+        let mut infos = told.get(infos)?;
+        let next = page::cut(&mut infos, |info| {
+            DOMAIN + if request.vcpus { VCPU * nr_vcpus(info) as usize } else { 0 }
+        });
         let registry = self.registry.borrow();
-        let shown = infos.iter().filter(|info| !registry.is_gone(info));
-        let mut domains: Vec<DomainUse> = shown.map(|info| describe(&registry, info)).collect();
+        registry.retain_shown(&mut infos);
+        let mut domains: Vec<DomainUse> = infos.iter().map(|info| describe(&registry, info, at_ns)).collect();
         drop(registry);
         if request.vcpus {
             self.ask_vcpus(&mut domains)?;
@@ -61,6 +59,7 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
             total_memory_kib: host.total.kib().0,
             free_memory_kib: host.free.kib().0,
             domains,
+            next,
         })
     }
 
@@ -88,16 +87,21 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     }
 }
 
-fn describe(registry: &Registry, info: &DomainInfo) -> DomainUse {
+fn nr_vcpus(info: &DomainInfo) -> u32 {
+    info.max_vcpu.map_or(0, |last| last.0.saturating_add(1))
+}
+
+fn describe(registry: &Registry, info: &DomainInfo, at_ns: u64) -> DomainUse {
     let (name, _) = identity(registry, registry.get(info.id), info);
     DomainUse {
         domid: info.id.0,
+        at_ns,
         name,
         state: state::state(info),
         cpu_time_ns: info.cpu_time,
         memory_kib: info.pages.kib().0,
         max_memory_kib: (info.max_pages < UNLIMITED).then(|| info.max_pages.kib().0),
-        nr_vcpus: info.max_vcpu.map_or(0, |last| last.0.saturating_add(1)),
+        nr_vcpus: nr_vcpus(info),
         ssid: info.ssidref,
         vcpus: Vec::new(),
         // Domains have no devices yet.

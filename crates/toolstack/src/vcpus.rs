@@ -15,6 +15,7 @@ use xen_abi::{DomId, Errno, VcpuId};
 
 use crate::errors::{domain_error, told};
 use crate::list::Target;
+use crate::page;
 use crate::platform::Platform;
 use crate::toolstack::{Mapping, Toolstack};
 
@@ -23,9 +24,8 @@ const DOMAINS: usize = 128;
 const CPUS: usize = 128;
 /// vCPUs in one multicall: two calls each, so that arguments and answers take 64 KiB at most.
 const VCPUS_AT_ONCE: usize = 64;
-/// Bytes of one answer, the last domain's vCPUs aside.
-const ANSWER: usize = 64 << 10;
-/// Bytes of a vCPU in it, its two sets of CPUs aside.
+/// Bytes of a domain in an answer, its vCPUs aside, and of a vCPU, its two sets of CPUs aside.
+const DOMAIN: usize = page::NAME + 6;
 const VCPU: usize = 32;
 
 /// A vCPU of a domain in a listing, and the answers to come.
@@ -47,15 +47,15 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
     pub async fn vcpus(&self, query: &VcpuQuery) -> Result<VcpuListing, VcpuListError> {
         let xen = |error: hypercall::XenError| VcpuListError::Xen(told(error));
         let (all, cpus) = self.domains_and_cpus().map_err(xen)?;
-        let most = ANSWER / (VCPU + 2 * cpus.0.len());
+        let mut chosen = self.choose(query, all)?;
+        chosen.drain(..chosen.len().min(query.skip as usize));
+        let vcpu = VCPU + 2 * cpus.0.len();
+        let fits = page::fitting(&chosen, |domain| DOMAIN + domain.max_vcpus as usize * vcpu);
+        let has_more = fits < chosen.len();
+        chosen.truncate(fits);
         let mut domains = Vec::new();
         let mut wanted = Vec::new();
-        let mut has_more = false;
-        for domain in self.choose(query, all)?.into_iter().skip(query.skip as usize) {
-            if wanted.len() >= most {
-                has_more = true;
-                break;
-            }
+        for domain in chosen {
             wanted.extend((0..domain.max_vcpus).map(|vcpu| (domains.len(), vcpu)));
             domains.push(DomainVcpus { name: domain.name, domid: domain.domid, vcpus: Vec::new() });
         }

@@ -178,6 +178,10 @@ fn of_two_creates_at_once_of_one_name_one_wins() {
         Err(DomainError::NotFound),
         "and cannot be meddled with by it"
     );
+    let by_id = domain(&domid.to_string());
+    assert_eq!(world.stack.find(&by_id), Err(DomainError::NotStarted), "nor by its id");
+    assert_eq!(world.stack.unpause(&by_id), Err(DomainError::NotStarted));
+    assert_eq!(finish(world.stack.destroy(&by_id)), Err(DomainError::NotStarted));
     assert_eq!(finish(first).unwrap().domid, domid);
 }
 

@@ -220,6 +220,35 @@ fn a_domain_that_waits_for_its_next_life_may_be_destroyed() {
 }
 
 #[test]
+fn a_rule_is_followed_also_when_a_destruction_before_it_was_refused() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::Restart);
+    world.end(domid, SHUTDOWN_REBOOT);
+    world.sim.fail_next("XEN_DOMCTL_destroydomain", Errno::EAGAIN);
+    world.sim.fail_next("XEN_DOMCTL_destroydomain", Errno::EPERM);
+    let word = domain("a");
+    let mut destroy = pin!(world.stack.destroy(&word));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(destroy.as_mut().poll(&mut context).is_pending());
+    world.obey();
+    assert!(matches!(destroy.as_mut().poll(&mut context), Poll::Ready(Err(DomainError::Xen(_)))));
+    world.obey();
+    assert_ne!(world.stack.find(&word).unwrap().domid, domid, "it lives again");
+}
+
+#[test]
+fn a_rule_that_xen_refuses_is_tried_once() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::Destroy);
+    world.end(domid, SHUTDOWN_POWEROFF);
+    world.sim.fail_next("XEN_DOMCTL_destroydomain", Errno::EPERM);
+    world.obey();
+    assert_eq!(world.stack.find(&domain("a")).unwrap().domid, domid);
+    world.destroy("a");
+    assert_eq!(world.names(), ["Domain-0"]);
+}
+
+#[test]
 fn a_restart_that_xen_refuses_leaves_nothing() {
     let world = World::new();
     world.smallest("a");

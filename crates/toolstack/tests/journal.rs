@@ -6,6 +6,7 @@ use common::{World, domain, finish, turns};
 use proto::domain::{Action, ShutdownReason};
 use proto::error::{CreateError, DomainError};
 use proto::journal::{Entry, Event, Who};
+use proto::sched::{PoolChange, PoolError, PoolRef};
 use xen_abi::sched::{SHUTDOWN_CRASH, SHUTDOWN_POWEROFF};
 
 fn entries(world: &World) -> Vec<Entry> {
@@ -73,7 +74,7 @@ fn a_command_is_entered_with_its_domain_its_result_and_how_long_it_took() {
     let nobody = domain("nobody");
     let refused = finish(world.stack.on_command("pause", &nobody, async { world.stack.pause(&nobody) }));
     assert_eq!(refused, Err(DomainError::NotFound));
-    assert_eq!(last(&world).event, command("pause", "nobody", None, Some("NotFound".into())));
+    assert_eq!(last(&world).event, command("pause", "nobody", None, Some("there is no such domain".into())));
 }
 
 #[test]
@@ -159,4 +160,21 @@ fn a_domain_that_somebody_else_destroyed_is_theirs() {
         (entry.who, entry.event),
         (Who::Stranger, Event::Destroyed { name: "b".into(), domid, why: None })
     );
+}
+
+#[test]
+fn what_is_done_with_pools_is_entered_too() {
+    let world = World::new();
+    let pool = PoolRef("fast".into());
+    let refused = world
+        .stack
+        .on_pool("cpupool-destroy", "fast", || world.stack.change_pools(&PoolChange::Destroy(pool)));
+    assert_eq!(refused, Err(PoolError::NotFound));
+    let expected = Event::Command {
+        what: "cpupool-destroy".into(),
+        name: "pool fast".into(),
+        domid: None,
+        why: Some("there is no such pool".into()),
+    };
+    assert_eq!(last(&world).event, expected);
 }

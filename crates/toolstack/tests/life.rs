@@ -261,7 +261,7 @@ fn details_that_are_too_long_for_one_answer_come_in_several() {
     let world = World::new();
     for n in 0..25 {
         let request = world.smallest(&format!("g{n:02}"));
-        let config = DomainConfig { cmdline: "x".repeat(1000), ..request.config };
+        let config = DomainConfig { cmdline: "x".repeat(2000), ..request.config };
         world.create(CreateRequest { config, ..request });
     }
     let first = world.stack.details(&query(&[], 0)).unwrap();

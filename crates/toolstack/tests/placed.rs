@@ -35,7 +35,7 @@ fn placed(world: &World, place: Option<&str>, weight: Option<u16>, cap: Option<u
 }
 
 fn scheduled(world: &World) -> Scheduled {
-    world.stack.scheduled(Some(&domain("a"))).unwrap().remove(0)
+    world.stack.scheduled(&domain("a")).unwrap()
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_share_costs_no_exit_and_a_pool_one() {
     ] {
         let world = world(minor, Scheduler::Credit2);
         let request = placed(&world, place, Some(300), Some(20));
-        world.stack.scheduled(None).unwrap();
+        world.stack.scheduled_from(0).unwrap();
         world.sim.reset_counts();
         let created = world.create(request);
         assert_eq!(world.sim.exits(), exits, "4.{minor} {place:?}: {:?}", world.sim.counts());

@@ -9,8 +9,8 @@ use common::{World, domain, finish, turns};
 use proto::domain::{Action, CreateRequest, DomainConfig, Ended, ShutdownReason};
 use proto::error::DomainError;
 use proto::life::{
-    Asked, End, EndRequest, FollowRequest, Life, Outcome, Phase, Silence, Stage, SysrqError, SysrqRequest,
-    Whom,
+    Asked, AskedPage, End, EndRequest, FollowRequest, Life, Outcome, Phase, Silence, Stage, SysrqError,
+    SysrqRequest, Whom,
 };
 use ring::Shared;
 use toolstack::UNRESPONSIVE_NS;
@@ -76,7 +76,7 @@ fn running(world: &World, name: &str, rule: Action) -> u16 {
 
 fn ask(world: &World, name: &str, end: End) -> Asked {
     let whom = Whom::One(domain(name));
-    world.stack.ask_to_end(&EndRequest { whom, end }).unwrap().remove(0)
+    world.stack.ask_to_end(&EndRequest { whom, end }).unwrap().asked.remove(0)
 }
 
 fn follow(life: Life, seen: Phase) -> FollowRequest {
@@ -218,10 +218,10 @@ fn all_are_asked_at_once_but_the_control_domain_and_the_dead() {
     let dead = running(&world, "dead", Action::Preserve);
     world.end(dead, SHUTDOWN_CRASH);
     world.obey();
-    let request = EndRequest { whom: Whom::All, end: End::Poweroff };
-    let asked = world.stack.ask_to_end(&request).unwrap();
+    let request = EndRequest { whom: Whom::From(0), end: End::Poweroff };
+    let asked = world.stack.ask_to_end(&request).unwrap().asked;
     assert_eq!(asked.iter().map(|asked| asked.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
-    assert_eq!(World::new().stack.ask_to_end(&request), Ok(vec![]));
+    assert_eq!(World::new().stack.ask_to_end(&request), Ok(AskedPage { asked: vec![], next: None }));
 }
 
 #[test]
@@ -403,4 +403,35 @@ fn what_is_no_letter_is_not_sent() {
         assert_eq!(finish(world.stack.sysrq(&request)), Err(SysrqError::BadLetter), "{letter}");
     }
     assert_eq!(world.read(&format!("/local/domain/{domid}/control/sysrq")).as_deref(), Some(""));
+}
+
+#[test]
+fn a_second_system_request_waits_until_the_first_is_taken() {
+    let world = World::new();
+    let domid = running(&world, "a", Action::Destroy);
+    let node = || world.read(&format!("/local/domain/{domid}/control/sysrq"));
+    let take = || {
+        Inside::of(&world, domid).write("sysrq", "");
+        assert_eq!(turns(world.stack.hear_guests(), 1), None);
+    };
+    let requests = [b's', b'u', b'b'].map(|letter| SysrqRequest { letter, ..sysrq("a") });
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = pin!(world.stack.sysrq(&requests[0]));
+    let mut second = pin!(world.stack.sysrq(&requests[1]));
+    let mut third = pin!(world.stack.sysrq(&requests[2]));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    assert_eq!(node().as_deref(), Some("s"), "it was not overwritten");
+    take();
+    // The next one is there before the first asker looks: it is told of its own nevertheless.
+    assert!(second.as_mut().poll(&mut context).is_pending());
+    assert!(third.as_mut().poll(&mut context).is_pending());
+    assert_eq!(first.as_mut().poll(&mut context), Poll::Ready(Ok(())));
+    assert_eq!(node().as_deref(), Some("u"));
+    pass(&world, u64::from(PATIENCE_MS) * 1_000_000);
+    let silence = Silence::NeverSpoke;
+    assert_eq!(second.as_mut().poll(&mut context), Poll::Ready(Err(SysrqError::NotTaken(silence))));
+    assert_eq!(third.as_mut().poll(&mut context), Poll::Ready(Err(SysrqError::Occupied(silence))));
+    assert_eq!(node().as_deref(), Some("u"));
 }

@@ -28,7 +28,7 @@ fn budgets(word: &str, changes: &[BudgetChange]) -> SchedChange {
 }
 
 fn parameters(world: &World, word: &str) -> Parameters {
-    world.stack.scheduled(Some(&domain(word))).unwrap().remove(0).parameters
+    world.stack.scheduled(&domain(word)).unwrap().parameters
 }
 
 fn pool(word: &str) -> PoolRef {
@@ -46,9 +46,9 @@ fn a_listing_of_many_domains_is_one_list_and_one_multicall() {
         world.create(world.smallest(&format!("d{n:02}")));
     }
     // The first pool's scheduler is learnt once.
-    world.stack.scheduled(None).unwrap();
+    world.stack.scheduled_from(0).unwrap();
     world.sim.reset_counts();
-    let all = world.stack.scheduled(None).unwrap();
+    let all = world.stack.scheduled_from(0).unwrap().domains;
     assert_eq!((all.len(), world.sim.exits()), (21, 2));
     assert_eq!(world.sim.count("XEN_SYSCTL_getdomaininfolist"), 1);
     assert_eq!(world.sim.count("XEN_DOMCTL_scheduler_op"), 21);
@@ -78,7 +78,7 @@ fn a_change_takes_three_exits_and_under_credit_two() {
     {
         let world = world(2, &[scheduler]);
         world.create(world.smallest("a"));
-        world.stack.scheduled(None).unwrap();
+        world.stack.scheduled_from(0).unwrap();
         world.sim.reset_counts();
         assert_eq!(world.stack.schedule(&share("a", Some(300), None)), Ok(name));
         assert_eq!(world.sim.exits(), exits);
@@ -197,7 +197,7 @@ fn a_pools_life() {
     modify(PoolChange::Migrate(domain("a"), pool("fast"))).unwrap();
     assert_eq!(world.stack.find(&domain("a")).unwrap().pool, "fast");
     // Another scheduler begins anew.
-    let moved = &world.stack.scheduled(Some(&domain("a"))).unwrap()[0];
+    let moved = &world.stack.scheduled(&domain("a")).unwrap();
     assert_eq!((moved.scheduler, moved.pool.as_str()), (Scheduler::Credit, "fast"));
     assert_eq!(moved.parameters, Parameters::Share(Share { weight: 256, cap: 0 }));
     assert_eq!(modify(PoolChange::Destroy(pool("fast"))), Err(PoolError::HasDomains(1)));

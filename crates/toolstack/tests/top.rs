@@ -9,8 +9,8 @@ use proto::top::{TopRequest, VcpuUse};
 use sim_xen::Config;
 use xen_abi::{DomId, Errno, Pages};
 
-const DOMAINS: TopRequest = TopRequest { vcpus: false };
-const VCPUS: TopRequest = TopRequest { vcpus: true };
+const DOMAINS: TopRequest = TopRequest { from: 0, vcpus: false };
+const VCPUS: TopRequest = TopRequest { from: 0, vcpus: true };
 
 #[test]
 fn a_look_tells_what_xen_counts_and_when() {
@@ -68,17 +68,24 @@ fn a_look_is_one_exit_and_with_vcpus_two() {
 fn many_domains_and_vcpus_are_asked_for_in_bounded_portions() {
     let world = World::on(Config { memory: Pages(1 << 20), ..Config::default() });
     let xen = Xen::probe(world.sim).unwrap();
-    // With domain 0, the second portion is full too, and only the third says that there are no more.
+    // With domain 0, the second page is full too, and only the third says that there are no more.
     for n in 0..255u16 {
         let id = xen.create_domain(&CreateDomain::pvh([n as u8; 16], 3)).unwrap().commit();
         xen.max_vcpus(id, 3).unwrap();
     }
     world.sim.reset_counts();
-    let top = world.stack.top(VCPUS).unwrap();
-    assert_eq!(top.domains.len(), 256);
-    let vcpus: u32 = top.domains.iter().map(|domain| domain.nr_vcpus).sum();
-    assert_eq!(vcpus, 1 + 255 * 3);
-    assert_eq!(world.sim.exits(), 3 + u64::from(vcpus.div_ceil(512)));
+    let mut domains = Vec::new();
+    let mut next = Some(0);
+    while let Some(from) = next {
+        let top = world.stack.top(TopRequest { from, vcpus: true }).unwrap();
+        domains.extend(top.domains);
+        next = top.next;
+    }
+    assert!(domains.is_sorted_by(|a, b| a.domid < b.domid));
+    assert_eq!(domains.len(), 256);
+    assert_eq!(domains.iter().map(|domain| domain.nr_vcpus).sum::<u32>(), 1 + 255 * 3);
+    // Two pages with their vCPUs, and an empty one.
+    assert_eq!(world.sim.exits(), 2 + 2 + 1);
 }
 
 #[test]

@@ -324,7 +324,9 @@ impl Hub {
                 self.send_calls();
                 self.welcome_all();
             }
-            Ok(Err(_)) | Err(Fault::UnknownKey | Fault::Malformed) => self.fail_all(&Lost::Incomprehensible),
+            Ok(Err(_)) | Err(Fault::UnknownKey | Fault::Malformed | Fault::TooLong { .. }) => {
+                self.fail_all(&Lost::Incomprehensible)
+            }
             Err(Fault::Busy { .. } | Fault::Full { .. } | Fault::Forgotten) => self.say_hello(),
         }
     }

@@ -132,6 +132,11 @@ fn fault_text(fault: Fault) -> String {
     match fault {
         Fault::UnknownKey => "it does not know the call".into(),
         Fault::Malformed => "it found the request malformed".into(),
+        Fault::TooLong { limit_kib } => {
+            format!(
+                "its answer is longer than the {limit_kib} KiB that a message may have; name fewer domains at once"
+            )
+        }
         Fault::Busy { limit } => format!("{limit} calls are under way already; try again"),
         Fault::Full { limit_kib } => {
             format!(

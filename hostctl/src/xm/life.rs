@@ -149,6 +149,10 @@ pub fn sysrq(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> 
         SysrqError::NotTaken(silence) => {
             Failure::Plain(not_taken(name, &format!("system request '{key}'"), TAKES, silence))
         }
+        SysrqError::Occupied(silence) => {
+            let before = not_taken(name, "system request before it", TAKES, silence);
+            Failure::Plain(format!("system request '{key}' was not sent: {before}"))
+        }
     })?;
     said(context, name, "sysrq")
 }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use proto::detail::{DetailListing, DetailQuery, DomainDetail};
 use proto::domain::{DomainInfo, DomainRef, DomainState, ShutdownReason};
-use proto::endpoints::{DomainDetails, DomainList};
+use proto::endpoints::DomainDetails;
 use proto::error::DomainError;
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use super::names::find;
 use super::{Context, vcpu};
 use crate::client::Client;
 use crate::output::uuid_text;
+use crate::pages;
 
 const SPEC: Spec = Spec {
     short: &[('l', false), ('v', false)],
@@ -56,8 +57,7 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
         };
     }
     let domains = if parsed.words.is_empty() {
-        let mut all = client.call::<DomainList>(&())?.map_err(|error| Failure::xen(&error))?;
-        all.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut all = pages::domains(&mut client)?.map_err(|error| Failure::xen(&error))?;
         all.retain(is_wanted);
         all
     } else {

@@ -138,7 +138,7 @@ fn told(entry: &Entry) -> (&'static str, &'static str, String) {
             ("INFO", "destroy", format!("Domain {name} ({domid}) destroyed{by} in {took}."))
         }
         Event::Destroyed { name, domid, why: Some(why) } => {
-            ("ERROR", "destroy", format!("Domain {name} ({domid}) not destroyed{by}: {why:?}."))
+            ("ERROR", "destroy", format!("Domain {name} ({domid}) not destroyed{by}: {why}."))
         }
         Event::Halt { code } => ("INFO", "halt", format!("The machine ends with code {code}.")),
     }
@@ -184,7 +184,7 @@ fn object(entry: &Entry, at: LocalTime) -> Value {
             "hypercalls": created.hypercalls,
         }),
         Event::NotCreated { name, why } | Event::NotKept { name, why } => {
-            json!({ "name": name, "error": format!("{why:?}") })
+            json!({ "name": name, "error": why.to_string() })
         }
         Event::Command { what, name, domid, why } => {
             json!({ "command": what, "name": name, "domid": domid, "error": why })
@@ -196,7 +196,7 @@ fn object(entry: &Entry, at: LocalTime) -> Value {
             "name": name, "reason": reason(*how), "action": action_word(*action), "too_fast_ns": too_fast_ns,
         }),
         Event::Destroyed { name, domid, why } => {
-            json!({ "name": name, "domid": domid, "error": why.as_ref().map(|why| format!("{why:?}")) })
+            json!({ "name": name, "domid": domid, "error": why.as_ref().map(|why| why.to_string()) })
         }
         Event::Started { version, xen } => json!({ "version": version, "xen": xen }),
         Event::Halt { code } => json!({ "code": code }),

@@ -13,11 +13,11 @@ pub use share::{CREDIT_OPTIONS, CREDIT2_OPTIONS, credit, credit2};
 
 use proto::domain::DomainRef;
 use proto::endpoints::{PoolList, SchedList, SchedSet};
-use proto::sched::{Change, SchedChange, SchedError, Scheduled, Scheduler};
+use proto::sched::{Change, SchedChange, SchedError, SchedQuery, Scheduled, Scheduler};
 
 use super::Context;
 use super::failure::{Failure, xen_text};
-use crate::client::Client;
+use crate::client::{CallError, Client};
 use crate::xm::getopt::{Parsed, Spec, parse};
 
 /// xm's word for what is no number.
@@ -44,6 +44,29 @@ fn number<T: std::str::FromStr>(parsed: &Parsed, names: &[&str]) -> Result<Optio
     parsed.value(names).map(|text| text.trim().parse().map_err(|_| invalid())).transpose()
 }
 
+/// How the domain that is named is scheduled, or all are, by name.
+fn pages(client: &mut Client, domain: Option<&str>) -> Result<Result<Vec<Scheduled>, SchedError>, CallError> {
+    let mut query = match domain {
+        Some(name) => SchedQuery::One(DomainRef(name.to_owned())),
+        None => SchedQuery::From(0),
+    };
+    let mut all = Vec::new();
+    loop {
+        match client.call::<SchedList>(&query)? {
+            Ok(page) => {
+                all.extend(page.domains);
+                match page.next {
+                    Some(first) => query = SchedQuery::From(first),
+                    None => break,
+                }
+            }
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    all.sort_by(|a, b| a.name.cmp(&b.name).then(a.domid.cmp(&b.domid)));
+    Ok(Ok(all))
+}
+
 /// The domains under one of these schedulers, or the one that is named.
 fn listed(
     client: &mut Client,
@@ -51,8 +74,7 @@ fn listed(
     under: &[Scheduler],
     command: &str,
 ) -> Result<Vec<Scheduled>, Failure> {
-    let asked = domain.map(|name| DomainRef(name.to_owned()));
-    let found = match client.call::<SchedList>(&asked)? {
+    let found = match pages(client, domain)? {
         Ok(found) => found,
         // To xm's list a domain is one of those that there are, so this is no fault of xend's.
         Err(SchedError::Domain(proto::error::DomainError::NotFound)) => {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use proto::domain::DomainRef;
 use proto::endpoints::{DomainEnd, DomainFollow};
 use proto::error::DomainError;
-use proto::life::{Asked, End, EndRequest, FollowRequest, Whom};
+use proto::life::{Asked, AskedPage, End, EndRequest, FollowRequest, Whom};
 use serde_json::Value;
 
 pub(super) use self::guest::not_taken;
@@ -55,7 +55,7 @@ fn run(context: &mut Context<'_>, parsed: &Parsed, is_reboot: bool) -> Result<()
         (false, false) => End::Poweroff,
     };
     let whom = if parsed.has(&["a", "all"]) {
-        Whom::All
+        Whom::From(0)
     } else {
         match parsed.words.as_slice() {
             [name] => Whom::One(DomainRef(name.clone())),
@@ -73,9 +73,19 @@ fn run(context: &mut Context<'_>, parsed: &Parsed, is_reboot: bool) -> Result<()
 }
 
 fn ask(client: &mut Client, whom: Whom, end: End) -> Result<Vec<Asked>, Failure> {
+    let AskedPage { mut asked, mut next } = ask_some(client, whom, end)?;
+    while let Some(first) = next {
+        let page = ask_some(client, Whom::From(first), end)?;
+        asked.extend(page.asked);
+        next = page.next;
+    }
+    Ok(asked)
+}
+
+fn ask_some(client: &mut Client, whom: Whom, end: End) -> Result<AskedPage, Failure> {
     let name = match &whom {
         Whom::One(domain) => domain.0.clone(),
-        Whom::All => String::new(),
+        Whom::From(_) => String::new(),
     };
     client.call::<DomainEnd>(&EndRequest { whom, end })?.map_err(|error| match error {
         DomainError::Privileged => Failure::WithUsage("Domain 0 cannot be shutdown".into()),

@@ -1,14 +1,13 @@
 //! `xm uptime`: how long domains have been running.
 
 use proto::domain::DomainInfo;
-use proto::endpoints::DomainList;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::failure::Failure;
 use super::getopt::{Spec, parse};
 use super::names::find;
-use crate::clock;
+use crate::{clock, pages};
 
 const SPEC: Spec = Spec { short: &[('s', false)], long: &[("short", false)] };
 
@@ -20,9 +19,7 @@ pub fn run(context: &mut Context<'_>, args: &[String]) -> Result<(), Failure> {
     let parsed = parse(args, SPEC).map_err(Failure::WithUsage)?;
     let mut client = context.connect()?;
     let domains = if parsed.words.is_empty() {
-        let mut all = client.call::<DomainList>(&())?.map_err(|error| Failure::xen(&error))?;
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        pages::domains(&mut client)?.map_err(|error| Failure::xen(&error))?
     } else {
         parsed.words.iter().map(|name| find(&mut client, name)).collect::<Result<_, _>>()?
     };

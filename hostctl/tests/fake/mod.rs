@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use link::{BootId, Channel, Config, Event, Link, Micros};
 use proto::Endpoint;
 use proto::console::ConsoleOpened;
-use proto::domain::{Created, DomainInfo, DomainRef, DomainState, Ended, Phase};
+use proto::domain::{Created, DomainInfo, DomainPage, DomainRef, DomainState, Ended, Phase};
 use proto::endpoints::*;
 use proto::error::{CreateError, DomainError, ImageError};
 use proto::host::{ConsolePart, Greeting};
@@ -534,7 +534,7 @@ impl Machine {
             Hello::PATH => {}
             DomainList::PATH => {
                 let domains = self.world.lock().unwrap().domains.clone();
-                self.answer::<DomainList>(id, &Ok(domains));
+                self.answer::<DomainList>(id, &Ok(DomainPage { domains, next: None }));
             }
             DomainFind::PATH => {
                 let found = self.find(&body::<DomainFind>(&request));

@@ -45,7 +45,11 @@ impl<M: Door + Aperture> Xen<M> {
         let mut mapping = SparseMapping { xen: self, first: at, mapped: alloc::vec![false; count] };
         let pages: Vec<Gfn> = (0..count as u64).map(|n| first.offset(n)).collect();
         // SAFETY: the aperture lent these frames; nothing is mapped there yet.
-        let errors = self.run(unsafe { calls::map_foreign(dom, &pages, at) })?;
+        let mapped = self.run(unsafe { calls::map_foreign(dom, &pages, at) });
+        let errors = mapped.inspect_err(|_| {
+            // Who knows how far Xen had come.
+            mapping.mapped.fill(true);
+        })?;
         for (place, error) in mapping.mapped.iter_mut().zip(&errors) {
             *place = error.is_none();
         }

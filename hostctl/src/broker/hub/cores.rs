@@ -77,7 +77,7 @@ impl Cores {
         self.question = match result {
             Ok(_) | Err(Fault::Forgotten) => Question::Due,
             Err(Fault::Busy { .. } | Fault::Full { .. }) => Question::Later(Micros(now.0 + ASK_AGAIN.0)),
-            Err(Fault::UnknownKey | Fault::Malformed) => Question::Never,
+            Err(Fault::UnknownKey | Fault::Malformed | Fault::TooLong { .. }) => Question::Never,
         };
         let Ok(core) = postcard::from_bytes::<WaitingCore>(result.as_ref().ok()?) else {
             self.question = Question::Never;

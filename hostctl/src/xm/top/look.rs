@@ -43,11 +43,11 @@ impl<'a> Look<'a> {
         let mut rows: Vec<Row<'a>> = top
             .domains
             .iter()
-            .map(|now| Row {
-                now,
-                before: before.and_then(|before| before.domains.iter().find(|old| is_same(old, now))),
-                span_s: span_ns.unwrap_or(0) as f64 / 1e9,
-                total_kib: top.total_memory_kib,
+            .map(|now| {
+                let before = before.and_then(|before| before.domains.iter().find(|old| is_same(old, now)));
+                // Of many domains each part was told at its own moment.
+                let span_ns = before.map_or(0, |before| now.at_ns.saturating_sub(before.at_ns));
+                Row { now, before, span_s: span_ns as f64 / 1e9, total_kib: top.total_memory_kib }
             })
             .collect();
         rows.sort_by(|a, b| {

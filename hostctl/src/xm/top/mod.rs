@@ -108,8 +108,37 @@ impl Settings {
         self.looks == Some(0)
     }
 
-    fn request(&self) -> TopRequest {
-        TopRequest { vcpus: self.vcpus }
+    fn request(&self, from: u16) -> TopRequest {
+        TopRequest { from, vcpus: self.vcpus }
+    }
+}
+
+/// A look that comes in several answers.
+#[derive(Debug, Default)]
+struct Parts(Option<HostTop>);
+
+impl Parts {
+    /// Takes an answer; gives the look, once it is whole.
+    fn take(&mut self, part: HostTop) -> Option<HostTop> {
+        let whole = match self.0.take() {
+            // What the host has was told with the first part.
+            Some(mut whole) => {
+                whole.domains.extend(part.domains);
+                whole.next = part.next;
+                whole
+            }
+            None => part,
+        };
+        if whole.next.is_some() {
+            self.0 = Some(whole);
+            return None;
+        }
+        Some(whole)
+    }
+
+    /// Where to go on.
+    fn from(&self) -> u16 {
+        self.0.as_ref().and_then(|whole| whole.next).unwrap_or(0)
     }
 }
 
@@ -176,7 +205,14 @@ fn print(context: &mut Context<'_>, client: &mut Client, mut settings: Settings)
 }
 
 fn ask(client: &mut Client, settings: &Settings) -> Result<HostTop, Failure> {
-    client.call::<endpoints::HostTop>(&settings.request())?.map_err(|error| Failure::xen(&error))
+    let mut parts = Parts::default();
+    loop {
+        let request = settings.request(parts.from());
+        let part = client.call::<endpoints::HostTop>(&request)?.map_err(|error| Failure::xen(&error))?;
+        if let Some(whole) = parts.take(part) {
+            return Ok(whole);
+        }
+    }
 }
 
 fn wait(client: &mut Client, due: Instant) -> Result<(), CallError> {
@@ -195,6 +231,7 @@ mod testing {
     pub(super) fn domain(domid: u16, name: &str) -> DomainUse {
         DomainUse {
             domid,
+            at_ns: 0,
             name: name.into(),
             state: DomainState::BLOCKED,
             cpu_time_ns: 0,
@@ -210,7 +247,9 @@ mod testing {
 
     /// A machine with these domains, at a moment.
     pub(super) fn host(at_ns: u64, domains: Vec<DomainUse>) -> HostTop {
+        let domains = domains.into_iter().map(|domain| DomainUse { at_ns, ..domain }).collect();
         HostTop {
+            next: None,
             at_ns,
             nr_cpus: 2,
             cpu_khz: 2_400_123,
@@ -254,6 +293,22 @@ mod testing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_in_several_answers_is_one() {
+        let part =
+            |at_ns, domid, next| HostTop { next, ..testing::host(at_ns, vec![testing::domain(domid, "d")]) };
+        let mut parts = Parts::default();
+        assert_eq!(parts.from(), 0);
+        assert_eq!(parts.take(part(5, 0, Some(7))), None);
+        assert_eq!(parts.from(), 7);
+        assert_eq!(parts.take(part(6, 7, Some(9))), None);
+        let whole = parts.take(part(7, 12, None)).unwrap();
+        assert_eq!(whole.at_ns, 5);
+        let told: Vec<_> = whole.domains.iter().map(|domain| (domain.domid, domain.at_ns)).collect();
+        assert_eq!(told, [(0, 5), (7, 6), (12, 7)]);
+        assert_eq!(parts.from(), 0, "the next look begins anew");
+    }
 
     fn settings(line: &str) -> Result<Settings, Failure> {
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();

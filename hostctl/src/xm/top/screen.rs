@@ -12,7 +12,7 @@ use rustix::event::epoll;
 
 use super::app::{After, App};
 use super::keys::{Key, Keys, PATIENCE};
-use super::{Settings, draw};
+use super::{Parts, Settings, draw};
 use crate::client::{Client, Event, Ticket, is_readable};
 use crate::clock;
 use crate::output::Output;
@@ -36,10 +36,11 @@ pub(super) fn run(client: &mut Client, settings: Settings, out: &mut Output) -> 
     let mut terminal = Terminal::new(CrosstermBackend::new(stdout()))?;
     let mut app = App::new(settings, xen);
     let mut ticket: Option<Ticket<endpoints::HostTop>> = None;
+    let mut parts = Parts::default();
     let mut due = Instant::now();
     loop {
         if ticket.is_none() && Instant::now() >= due {
-            ticket = Some(client.start::<endpoints::HostTop>(&app.settings.request())?);
+            ticket = Some(client.start::<endpoints::HostTop>(&app.settings.request(parts.from()))?);
             app.asked = Some(Instant::now());
         }
         terminal.draw(|frame| draw::draw(&mut app, frame))?;
@@ -51,7 +52,9 @@ pub(super) fn run(client: &mut Client, settings: Settings, out: &mut Output) -> 
                 let Some(asked) = &ticket else { continue };
                 let Some(answer) = client.answer(asked, response)? else { continue };
                 ticket = None;
-                app.take(answer.map_err(|error| Failure::xen(&error))?, clock::local_time());
+                let part = answer.map_err(|error| Failure::xen(&error))?;
+                let Some(top) = parts.take(part) else { continue };
+                app.take(top, clock::local_time());
                 due = Instant::now() + app.settings.delay;
                 if app.settings.count() {
                     terminal.draw(|frame| draw::draw(&mut app, frame))?;
