@@ -117,6 +117,11 @@ fn by_uuid(machine: &Machine) -> Result<()> {
         let said = xm(machine, &format!("{command} {uuid}"))?;
         ensure!(said.lines().nth(1).is_some_and(|line| line.starts_with(word)), "xm {command}: {said}");
     }
+    // The machine has one processor, and all of it is anybody's.
+    ensure!(
+        xm(machine, &format!("vcpu-list {uuid}"))?.trim_end().ends_with("any cpu"),
+        "no processor is its"
+    );
     for line in [
         "pause UUID",
         "unpause UUID",
