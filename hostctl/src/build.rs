@@ -13,10 +13,20 @@ use crate::client::{CallError, Client};
 use crate::output::{Output, uuid_text};
 use crate::upload;
 use crate::xm::failure::{Failure, xen_text};
+use xmcfg::refusal::refusals;
 use xmcfg::settings::{Settings, Source};
 
 /// How long an interrupted request may take to be undone.
 const UNDO: Duration = Duration::from_secs(30);
+
+/// Whether this release can build such a domain.
+///
+/// # Errors
+/// Everything for which it cannot.
+pub fn check(settings: &Settings) -> Result<(), Failure> {
+    let reasons: Vec<String> = refusals(settings.form()).iter().map(ToString::to_string).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(Failure::Plain(reasons.join("\n"))) }
+}
 
 /// Builds a domain. Images that the control domain lacks are sent first.
 ///
@@ -28,6 +38,7 @@ pub fn create(
     paused: bool,
     out: &mut Output,
 ) -> Result<Created, Failure> {
+    check(settings)?;
     let Some(kernel) = &settings.kernel else {
         return Err(Failure::Plain(format!(
             "domain '{}' has no kernel; add kernel = \"/path/to/kernel\" to its configuration",

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod complete;
+pub mod config;
 pub mod connect;
 pub mod console_log;
 pub mod coredump;

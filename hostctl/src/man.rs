@@ -1,4 +1,4 @@
-//! Manual pages, one a command, from the definition that `--help` comes from.
+//! Manual pages, one a command, from the definition that `--help` comes from, and that of configurations.
 
 use std::fmt::Write as _;
 use std::io;
@@ -7,13 +7,16 @@ use std::path::Path;
 use clap::Command;
 use clap_mangen::Man;
 
-/// Writes the pages of a command and of all below it.
+use crate::config::page;
+
+/// Writes the pages of a command and of all below it, and of what its files are.
 ///
 /// # Errors
 /// Whatever writing gives.
 pub fn write(command: Command, dir: &Path) -> io::Result<()> {
     let mut command = command.disable_help_subcommand(true);
     command.build();
+    std::fs::write(dir.join(page::FILE), page::page())?;
     write_tree(&command, dir)
 }
 
@@ -67,7 +70,7 @@ fn sections(text: &str) -> String {
 }
 
 /// Keeps roff from obeying a text.
-fn escaped(line: &str) -> String {
+pub(crate) fn escaped(line: &str) -> String {
     let text = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
     // A period at a line's beginning would be a request.
     if text.starts_with('.') { format!("\\&{text}") } else { text }

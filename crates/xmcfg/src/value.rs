@@ -1,6 +1,6 @@
 //! Values of variables: what a script or the command line set.
 
-use crate::sxp::Sxp;
+use crate::sxp::{Sxp, python_quoted};
 
 /// A value as written.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,10 +22,7 @@ impl Value {
             Value::Text(text) => text.clone(),
             Value::Int(number) => number.to_string(),
             Value::Float(number) => format!("{number:?}"),
-            Value::List(items) => {
-                let items: Vec<String> = items.iter().map(Value::text).collect();
-                format!("[{}]", items.join(", "))
-            }
+            Value::List(_) => self.repr(),
         }
     }
 }
@@ -59,4 +56,38 @@ pub fn parse_int(word: &str) -> Option<i64> {
         None => digits.parse().ok()?,
     };
     Some(sign * number)
+}
+
+/// What Python's `int` makes of a text: decimal, with blanks around it and a sign, and what Python's literals write in hexadecimal.
+pub fn python_int(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let digits = text.trim_start_matches(['+', '-']);
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        parse_int(text)
+    }
+}
+
+impl Value {
+    /// The whole number that it is, or that its text is.
+    pub fn number(&self) -> Option<i64> {
+        match self {
+            Value::Int(number) => Some(*number),
+            Value::Text(text) => python_int(text),
+            Value::Float(_) | Value::List(_) => None,
+        }
+    }
+
+    /// The value as Python's `repr` gives it.
+    pub fn repr(&self) -> String {
+        match self {
+            Value::Text(text) => python_quoted(text),
+            Value::List(items) => {
+                let items: Vec<String> = items.iter().map(Value::repr).collect();
+                format!("[{}]", items.join(", "))
+            }
+            number => number.text(),
+        }
+    }
 }

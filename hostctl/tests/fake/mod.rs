@@ -1,24 +1,27 @@
 //! A control domain without Xen: crate `link` on a unix socket, and canned answers. And hostctl, run against it.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "every test program uses its own part")]
 
-mod calls;
-#[path = "../done/mod.rs"]
-mod done;
-mod line;
 mod store;
 
-use std::os::unix::net::UnixListener;
+use std::collections::{HashMap, VecDeque};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use done::Done;
-use line::Machine;
-use proto::domain::{DomainInfo, DomainState, Ended};
-use proto::error::CreateError;
+use link::{BootId, Channel, Config, Event, Link, Micros};
+use proto::Endpoint;
+use proto::console::ConsoleOpened;
+use proto::domain::{Created, DomainInfo, DomainPage, DomainRef, DomainState, Ended, Phase};
+use proto::endpoints::*;
+use proto::error::{CreateError, DomainError, ImageError};
+use proto::host::{ConsolePart, Greeting};
+use proto::image::{SharedMemoryUse, Upload};
+use proto::wire::{Fault, Request, RequestId, Response};
 
 /// What the fake does on request of a test.
 pub enum Order {
@@ -149,7 +152,7 @@ impl Fake {
             .expect("hostctl starts")
     }
 
-    /// A file with this in it.
+    /// The broker's log, for messages of failing tests.
     pub fn file(&self, name: &str, text: &[u8]) -> PathBuf {
         let path = self.dir.path().join(name);
         std::fs::write(&path, text).expect("the file can be written");
@@ -227,6 +230,422 @@ pub fn noise(len: usize) -> Vec<u8> {
     .collect()
 }
 
+/// What a run of hostctl gave.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Done {
+    pub fn of(output: Output) -> Done {
+        Done {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 pub fn finish(child: Child) -> Done {
     Done::of(child.wait_with_output().expect("hostctl ends"))
+}
+
+struct Machine {
+    world: Arc<Mutex<World>>,
+    orders: Receiver<Order>,
+    start: Instant,
+    boot: u64,
+    link: Link,
+    waits: Vec<RequestId>,
+    held: Vec<RequestId>,
+    consoles: Vec<Channel>,
+    /// Uploads: bytes so far, or through memory.
+    uploads: HashMap<Channel, Incoming>,
+    answers: HashMap<RequestId, Vec<u8>>,
+    /// Answers that the link did not take yet.
+    unsent: VecDeque<Vec<u8>>,
+    finishing: Option<RequestId>,
+    stores: store::Stores,
+}
+
+struct Incoming {
+    expected: usize,
+    received: usize,
+    memory: Option<(hostctl::shm::SharedMemory, ring::Consumer)>,
+}
+
+impl Machine {
+    fn new(world: Arc<Mutex<World>>, orders: Receiver<Order>) -> Machine {
+        Machine {
+            world,
+            orders,
+            start: Instant::now(),
+            boot: 1000,
+            link: Link::new(Config::kernel(), BootId::new(1000), Micros(0)),
+            waits: Vec::new(),
+            held: Vec::new(),
+            consoles: Vec::new(),
+            uploads: HashMap::new(),
+            answers: HashMap::new(),
+            unsent: VecDeque::new(),
+            finishing: None,
+            stores: store::Stores::new(),
+        }
+    }
+
+    fn now(&self) -> Micros {
+        Micros(self.start.elapsed().as_micros() as u64)
+    }
+
+    fn run(&mut self, listener: &UnixListener) {
+        listener.set_nonblocking(true).expect("sockets can be non-blocking");
+        let mut line: Option<UnixStream> = None;
+        loop {
+            match self.orders.try_recv() {
+                Ok(Order::Quit) | Err(std::sync::mpsc::TryRecvError::Disconnected) => return,
+                Ok(Order::Cut) => line = None,
+                Ok(order) => self.obey(order),
+                Err(std::sync::mpsc::TryRecvError::Empty) => {}
+            }
+            if let Ok((stream, _)) = listener.accept() {
+                stream.set_nonblocking(false).expect("sockets can block");
+                stream.set_read_timeout(Some(Duration::from_millis(1))).expect("reads can have a limit");
+                line = Some(stream);
+            }
+            match &mut line {
+                Some(stream) => {
+                    if !self.serve(stream) {
+                        line = None;
+                    }
+                }
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    /// One round on the line; false when it is gone.
+    fn serve(&mut self, stream: &mut UnixStream) -> bool {
+        let mut buffer = [0; 65536];
+        match stream.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(count) => {
+                let now = self.now();
+                self.link.receive(&buffer[..count], now);
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return false,
+        }
+        let now = self.now();
+        self.link.tick(now);
+        self.send();
+        while let Some(event) = self.link.poll_event() {
+            self.on_event(event);
+        }
+        self.stores.send(&mut self.link);
+        self.world.lock().unwrap().stores = self.stores.nr_open();
+        loop {
+            let count = self.link.transmit(&mut buffer, now);
+            if count == 0 {
+                return true;
+            }
+            if stream.write_all(&buffer[..count]).is_err() {
+                return false;
+            }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Restart => {
+                self.boot += 1;
+                self.link = Link::new(Config::kernel(), BootId::new(self.boot), self.now());
+                self.answers.clear();
+                self.waits.clear();
+                self.held.clear();
+                self.consoles.clear();
+            }
+            Order::End(ended) => {
+                for id in std::mem::take(&mut self.waits) {
+                    self.answer::<DomainWait>(id, &Ok(ended));
+                }
+                for console in std::mem::take(&mut self.consoles) {
+                    self.link.stream_close(console);
+                }
+            }
+            Order::Release => {
+                for id in std::mem::take(&mut self.held) {
+                    self.create_now(id);
+                }
+            }
+            Order::Print(bytes) => {
+                for console in self.consoles.clone() {
+                    let _ = self.link.stream_write(console, &bytes);
+                }
+            }
+            Order::Cut | Order::Quit => unreachable!("handled by the loop"),
+        }
+    }
+
+    fn on_event(&mut self, event: Event) {
+        match event {
+            Event::Message(bytes) => {
+                let request: Request = postcard::from_bytes(&bytes).expect("a request");
+                match self.answers.get(&request.id) {
+                    Some(answer) => {
+                        let _ = self.link.send_message(answer.clone());
+                    }
+                    // It runs; its answer comes when it is ready.
+                    None if self.held.contains(&request.id) => {}
+                    None => self.on_request(request),
+                }
+            }
+            Event::StreamData(channel, bytes) if self.stores.has(channel) => {
+                self.link.stream_consumed(channel, bytes.len());
+                if !self.stores.receive(channel, &bytes) {
+                    self.stores.close(channel);
+                    self.link.stream_close(channel);
+                }
+            }
+            Event::StreamReset(channel) | Event::StreamEnd(channel) if self.stores.has(channel) => {
+                self.stores.close(channel);
+                self.link.stream_reset(channel);
+            }
+            Event::StreamData(channel, bytes) => {
+                if self.world.lock().unwrap().is_deaf {
+                    return;
+                }
+                self.link.stream_consumed(channel, bytes.len());
+                if let Some(incoming) = self.uploads.get_mut(&channel) {
+                    match &mut incoming.memory {
+                        Some((memory, consumer)) => {
+                            let mut part = vec![0; 1 << 20];
+                            let count = consumer.read(memory, &mut part).expect("the ring is whole");
+                            incoming.received += count;
+                            let _ = self.link.stream_write(channel, &[1]);
+                        }
+                        None => incoming.received += bytes.len(),
+                    }
+                    self.check_upload();
+                } else {
+                    let mut world = self.world.lock().unwrap();
+                    world.typed.extend(&bytes);
+                    if !world.is_mute {
+                        let _ = self.link.stream_write(channel, &bytes);
+                    }
+                }
+            }
+            // The end is behind what is typed, and that is not taken.
+            Event::StreamEnd(channel)
+                if self.consoles.contains(&channel) && self.world.lock().unwrap().is_deaf => {}
+            Event::StreamReset(channel) | Event::StreamEnd(channel) if self.consoles.contains(&channel) => {
+                self.consoles.retain(|console| *console != channel);
+                self.world.lock().unwrap().consoles = self.consoles.len();
+                self.link.stream_reset(channel);
+            }
+            _ => {}
+        }
+    }
+
+    fn check_upload(&mut self) {
+        let done = self.uploads.iter().find(|(_, incoming)| incoming.received >= incoming.expected);
+        if let (Some((&channel, _)), Some(id)) = (done, self.finishing) {
+            let incoming = self.uploads.remove(&channel).expect("it was found");
+            self.world.lock().unwrap().uploads.push((incoming.received, incoming.memory.is_some()));
+            self.finishing = None;
+            self.link.stream_reset(channel);
+            self.answer::<ImageFinish>(id, &Ok(()));
+        }
+    }
+
+    fn answer<E: Endpoint>(&mut self, id: RequestId, body: &E::Response) {
+        let body = postcard::to_allocvec(body).expect("encodable");
+        self.reply(id, Ok(body));
+    }
+
+    fn reply(&mut self, id: RequestId, result: Result<Vec<u8>, Fault>) {
+        let bytes = postcard::to_allocvec(&Response { id, result }).expect("encodable");
+        self.answers.insert(id, bytes.clone());
+        self.unsent.push_back(bytes);
+        self.send();
+    }
+
+    /// Sends what the link takes now.
+    fn send(&mut self) {
+        while let Some(bytes) = self.unsent.pop_front() {
+            if let Err(link::SendError::Full) = self.link.send_message(bytes.clone()) {
+                self.unsent.push_front(bytes);
+                return;
+            }
+        }
+    }
+
+    fn find(&self, name: &DomainRef) -> Result<DomainInfo, DomainError> {
+        let world = self.world.lock().unwrap();
+        let by_name = world.domains.iter().find(|domain| domain.name == name.0);
+        let by_id = || world.domains.iter().find(|domain| domain.domid.to_string() == name.0);
+        let by_uuid =
+            || world.domains.iter().find(|domain| hostctl::output::uuid_text(&domain.uuid) == name.0);
+        by_name.or_else(by_id).or_else(by_uuid).cloned().ok_or(DomainError::NotFound)
+    }
+
+    fn act(&mut self, request: &Request, change: impl Fn(&mut DomainInfo)) -> Result<(), DomainError> {
+        let found = self.find(&body::<DomainPause>(request))?;
+        if found.domid == 0 {
+            return Err(DomainError::Privileged);
+        }
+        let mut world = self.world.lock().unwrap();
+        world.domains.iter_mut().filter(|domain| domain.domid == found.domid).for_each(change);
+        Ok(())
+    }
+
+    fn create_now(&mut self, id: RequestId) {
+        let mut world = self.world.lock().unwrap();
+        let config = world.created.last().expect("it was recorded").config.clone();
+        let mut info = domain(&config.name, 7);
+        info.uuid = config.uuid.unwrap_or([7; 16]);
+        world.domains.push(info.clone());
+        drop(world);
+        let phases = vec![Phase { name: "build".into(), us: 1500 }];
+        let created = Created { domid: 7, uuid: info.uuid, phases, exits: 30, hypercalls: 55 };
+        self.answer::<DomainCreate>(id, &Ok(created));
+    }
+
+    fn on_request(&mut self, request: Request) {
+        let id = request.id;
+        let path = ALL.iter().find(|(_, key)| *key == request.key).map(|(path, _)| *path);
+        let is_foreign = self.world.lock().unwrap().is_foreign;
+        let Some(path) = path.filter(|path| !is_foreign || *path == Hello::PATH) else {
+            return self.reply(id, Err(Fault::UnknownKey));
+        };
+        self.world.lock().unwrap().paths.push(path);
+        match path {
+            Hello::PATH if self.world.lock().unwrap().greets => self.answer::<Hello>(
+                id,
+                &Greeting {
+                    version: "9.9.9".into(),
+                    boot_id: self.boot,
+                    xen: "4.17.6".into(),
+                    uptime_ms: 5,
+                    paths: ALL.iter().map(|(path, _)| path.to_string()).collect(),
+                },
+            ),
+            Hello::PATH => {}
+            DomainList::PATH => {
+                let domains = self.world.lock().unwrap().domains.clone();
+                self.answer::<DomainList>(id, &Ok(DomainPage { domains, next: None }));
+            }
+            DomainFind::PATH => {
+                let found = self.find(&body::<DomainFind>(&request));
+                self.answer::<DomainFind>(id, &found);
+            }
+            DomainPause::PATH => {
+                let done = self.act(&request, |domain| domain.state |= DomainState::PAUSED);
+                self.answer::<DomainPause>(id, &done);
+            }
+            DomainUnpause::PATH => {
+                let done = self.act(&request, |domain| domain.state -= DomainState::PAUSED);
+                self.answer::<DomainUnpause>(id, &done);
+            }
+            DomainDestroy::PATH => {
+                let found = self.find(&body::<DomainDestroy>(&request));
+                let done = self.act(&request, |_| ());
+                if let (Ok(found), Ok(())) = (found, &done) {
+                    self.world.lock().unwrap().domains.retain(|domain| domain.domid != found.domid);
+                }
+                self.answer::<DomainDestroy>(id, &done);
+            }
+            DomainWait::PATH => self.waits.push(id),
+            DomainCreate::PATH => {
+                let mut world = self.world.lock().unwrap();
+                world.created.push(body::<DomainCreate>(&request));
+                let (refuses, holds) = (world.refuses_creation.clone(), world.holds_creations);
+                drop(world);
+                match refuses {
+                    Some(error) => self.answer::<DomainCreate>(id, &Err(error)),
+                    None if holds => self.held.push(id),
+                    None => self.create_now(id),
+                }
+            }
+            ConsoleOpenStream::PATH => {
+                let open = body::<ConsoleOpenStream>(&request);
+                let found = self.find(&open.domain);
+                if let Ok(found) = &found {
+                    let channel = Channel::new(open.channel.0).expect("a stream's channel");
+                    self.link.stream_open(channel).expect("the channel is free");
+                    let opened = ConsoleOpened { domid: found.domid, lost: 0 };
+                    self.answer::<ConsoleOpenStream>(id, &Ok(opened));
+                    let text = self.world.lock().unwrap().console_text.clone();
+                    let _ = self.link.stream_write(channel, &text);
+                    if open.follow {
+                        self.consoles.push(channel);
+                        self.world.lock().unwrap().consoles = self.consoles.len();
+                    } else {
+                        self.link.stream_close(channel);
+                    }
+                } else {
+                    self.answer::<ConsoleOpenStream>(id, &Err(DomainError::NotFound));
+                }
+            }
+            ImagesPresent::PATH => {
+                let ids = body::<ImagesPresent>(&request);
+                self.answer::<ImagesPresent>(id, &vec![false; ids.len()]);
+            }
+            ImagesBundled::PATH => {
+                self.answer::<ImagesBundled>(id, &vec![("k".into(), proto::image::ImageId([1; 32]))]);
+            }
+            ImageBegin::PATH => {
+                let offer = body::<ImageBegin>(&request);
+                let channel = Channel::new(offer.channel.0).expect("a stream's channel");
+                self.link.stream_open(channel).expect("the channel is free");
+                let is_reachable = offer.shared_memory != SharedMemoryUse::Unreachable;
+                let memory = self.world.lock().unwrap().shared_memory.clone().filter(|_| is_reachable);
+                let memory = memory.map(|path| {
+                    let memory = hostctl::shm::SharedMemory::open(&path).expect("the shared memory");
+                    (memory, ring::Consumer::new(hostctl::shm::RING))
+                });
+                let way = if memory.is_some() { Upload::SharedMemory } else { Upload::Line };
+                let incoming = Incoming { expected: offer.stored_len as usize, received: 0, memory };
+                self.uploads.insert(channel, incoming);
+                self.answer::<ImageBegin>(id, &Ok(way));
+            }
+            ImageFinish::PATH => {
+                if self.uploads.is_empty() {
+                    self.answer::<ImageFinish>(id, &Err(ImageError::NotBegun));
+                } else {
+                    self.finishing = Some(id);
+                    self.check_upload();
+                }
+            }
+            HostLog::PATH => {
+                let channel = Channel::new(body::<HostLog>(&request).channel.0).expect("a stream's channel");
+                self.link.stream_open(channel).expect("the channel is free");
+                self.answer::<HostLog>(id, &Ok(()));
+                let _ = self.link.stream_write(channel, b"INFO up\n");
+                self.link.stream_close(channel);
+            }
+            StoreOpenStream::PATH if self.world.lock().unwrap().refuses_stores => {
+                self.answer::<StoreOpenStream>(id, &Err(DomainError::TooManyStreams { limit: 32 }));
+            }
+            StoreOpenStream::PATH => {
+                let channel = body::<StoreOpenStream>(&request).channel.0;
+                let channel = Channel::new(channel).expect("a stream's channel");
+                self.link.stream_open(channel).expect("the channel is free");
+                self.stores.open(channel);
+                self.answer::<StoreOpenStream>(id, &Ok(()));
+            }
+            HostDmesg::PATH => {
+                let mut text = b"(XEN) one\n(XEN) two\x1b[31m".to_vec();
+                text.resize(text.len() + self.world.lock().unwrap().dmesg_padding, b'.');
+                let part = ConsolePart { next: text.len() as u32, text, lost: 0, is_last: true };
+                self.answer::<HostDmesg>(id, &Ok(part));
+            }
+            _ => self.reply(id, Err(Fault::UnknownKey)),
+        }
+    }
+}
+
+fn body<E: Endpoint>(request: &Request) -> E::Request {
+    postcard::from_bytes(&request.body).expect("the endpoint's request")
 }

@@ -156,6 +156,11 @@ fn atom(text: &str) -> String {
     if is_bare || text == "@" {
         return text.to_owned();
     }
+    python_quoted(text)
+}
+
+/// A text in quotes, as Python 2 quoted it.
+pub fn python_quoted(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut out = String::from(quote);
     for c in text.chars() {

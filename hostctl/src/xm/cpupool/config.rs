@@ -3,11 +3,13 @@
 use proto::sched::{Cpus, PoolConfig, Scheduler};
 use serde_json::{Value as Json, json};
 
+use crate::config::file;
+use crate::config::machine::Machine;
 use crate::xm::failure::Failure;
 use crate::xm::getopt::{Spec, parse};
-use xmcfg::file;
+use xmcfg::load::File;
+use xmcfg::script;
 use xmcfg::sxp::Sxp;
-use xmcfg::syntax::Assignment;
 use xmcfg::value::Value;
 
 /// Where files are looked for.
@@ -85,15 +87,16 @@ pub(super) fn read(args: &[String]) -> Result<Asked, Failure> {
     let mut lines = match &file {
         Some(name) => {
             let path = file::find(name, parsed.value(&["path"]).unwrap_or(PATH)).map_err(wrong)?;
-            file::read(&path).map_err(wrong)?
+            let bytes = file::read(&path).map_err(wrong)?;
+            let file = File { path: &path.display().to_string(), bytes: &bytes };
+            script::run(file, &[], &Machine::new(false)).map_err(|error| wrong(error.to_string()))?.names
         }
         None if vars.is_empty() => return Err(Failure::WithUsage("No configuration file given.".into())),
         None => Vec::new(),
     };
     for var in vars {
         let (name, value) = var.split_once('=').unwrap_or((var, ""));
-        let value = Value::Text(value.to_owned());
-        lines.push(Assignment { line: 0, name: name.to_owned(), value });
+        lines.push((name.to_owned(), Value::Text(value.to_owned())));
     }
     let is_dry_run = parsed.has(&["n", "dryrun"]);
     let mut asked = Asked {
@@ -101,8 +104,8 @@ pub(super) fn read(args: &[String]) -> Result<Asked, Failure> {
         other: Vec::new(),
         is_dry_run,
     };
-    for line in &lines {
-        set(&mut asked, line)?;
+    for (name, value) in &lines {
+        set(&mut asked, name, value)?;
     }
     if asked.config.name.is_empty() {
         return Err(wrong("the pool has no name; add name = \"NAME\" to its configuration"));
@@ -110,9 +113,9 @@ pub(super) fn read(args: &[String]) -> Result<Asked, Failure> {
     Ok(asked)
 }
 
-fn set(asked: &mut Asked, line: &Assignment) -> Result<(), Failure> {
-    let text = line.value.text();
-    match line.name.as_str() {
+fn set(asked: &mut Asked, name: &str, value: &Value) -> Result<(), Failure> {
+    let text = value.text();
+    match name {
         "name" => asked.config.name = text,
         "sched" => {
             asked.config.scheduler = Scheduler::named(&text).ok_or_else(|| {
@@ -122,11 +125,10 @@ fn set(asked: &mut Asked, line: &Assignment) -> Result<(), Failure> {
             })?;
         }
         "cpus" => {
-            asked.config.cpus =
-                cpus(&line.value).ok_or_else(|| wrong("Wrong illegal of parameter \"cpus\""))?
+            asked.config.cpus = cpus(value).ok_or_else(|| wrong("Wrong illegal of parameter \"cpus\""))?
         }
         "other_config" => {
-            let Value::List(items) = &line.value else {
+            let Value::List(items) = value else {
                 return Err(wrong("other_config is a list of texts KEY=VALUE"));
             };
             for item in items {
@@ -137,9 +139,8 @@ fn set(asked: &mut Asked, line: &Assignment) -> Result<(), Failure> {
             }
         }
         other => {
-            let place = if line.line > 0 { format!("line {}: ", line.line) } else { String::new() };
             return Err(wrong(format!(
-                "{place}unknown variable '{other}'; a pool has name, sched, cpus and other_config"
+                "unknown variable '{other}'; a pool has name, sched, cpus and other_config"
             )));
         }
     }

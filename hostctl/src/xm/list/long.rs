@@ -163,4 +163,59 @@ mod tests {
 "
         );
     }
+
+    #[test]
+    fn what_is_printed_of_a_running_domain_is_a_configuration_that_makes_it_again() {
+        use proto::domain::Action;
+        use proto::image::ImageId;
+        use xmcfg::settings::{Settings, Source};
+
+        let mut info = domain("guest1", 7, DomainState::BLOCKED);
+        info.uuid = [0x42; 16];
+        let config = DomainConfig {
+            name: "guest1".into(),
+            uuid: Some([0x42; 16]),
+            memory_kib: 128 << 10,
+            max_memory_kib: 256 << 10,
+            vcpus: 1,
+            max_vcpus: 2,
+            cpus: Vec::new(),
+            pool: None,
+            weight: None,
+            cap: None,
+            kernel: ImageId([1; 32]),
+            kernel_name: "/boot/vmlinuz".into(),
+            ramdisk: Some(ImageId([2; 32])),
+            ramdisk_name: "bundle:rd".into(),
+            cmdline: "root=/dev/xvda ro 'a b'".into(),
+            on_poweroff: Action::Preserve,
+            on_reboot: Action::Destroy,
+            on_crash: Action::CoredumpRestart,
+        };
+        let detail = DomainDetail {
+            info,
+            config: Some(config.clone()),
+            share: Some((512, 50)),
+            cpus: vec![vec![], vec![1, 3]],
+            ssidref: 0,
+            rings: Some(Rings { store: 1, console: 2 }),
+        };
+        let printed = form(&detail, Duration::from_secs(9)).pretty();
+        let again = Settings::from_form(&xmcfg::sxp::first(printed.as_bytes()).unwrap()).unwrap();
+        assert_eq!((again.name.as_str(), again.uuid), ("guest1", config.uuid));
+        assert_eq!((again.memory, again.maxmem, again.vcpus, again.max_vcpus), (128, Some(256), 1, 2));
+        assert_eq!(
+            (again.cpu_weight, again.cpu_cap, again.pool.as_deref()),
+            (Some(512), Some(50), Some("Pool-0"))
+        );
+        assert_eq!(again.cpu_sets().iter().map(ToString::to_string).collect::<Vec<_>>(), ["", "1,3"]);
+        assert_eq!(again.kernel, Some(Source::File("/boot/vmlinuz".into())));
+        assert_eq!(again.ramdisk, Some(Source::Bundle("rd".into())));
+        assert_eq!(again.command_line, config.cmdline);
+        assert_eq!(
+            (again.on_poweroff, again.on_reboot, again.on_crash),
+            (Some(config.on_poweroff), Some(config.on_reboot), Some(config.on_crash))
+        );
+        assert_eq!(xmcfg::refusal::refusals(again.form()), []);
+    }
 }
