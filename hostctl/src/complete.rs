@@ -17,7 +17,7 @@ use crate::connect::Options;
 use crate::lab::dir::LabDir;
 use crate::pages;
 use crate::xm::help::{NOTE, example};
-use crate::xm::table::{COMMANDS, Command, HELP_ABOUT};
+use crate::xm::table::{Command, HELP_ABOUT, commands};
 
 /// Names the shell that asks; set by its script.
 const VARIABLE: &str = "HOSTCTL_COMPLETE";
@@ -45,7 +45,7 @@ fn xm() -> clap::Command {
         .after_help(NOTE)
         .disable_help_subcommand(true)
         .subcommand(shadowed(help));
-    for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
+    for command in commands().filter(|command| command.run.is_some()) {
         tree = tree.subcommand(shadowed(described(command)));
     }
     tree

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use boon::{Compiler, Schemas};
-use hostctl::xm::table::{self, COMMANDS};
+use hostctl::xm::table::{self, commands};
 use libtest_mimic::{Arguments, Failed, Trial};
 use transcript::Typed;
 
@@ -48,7 +48,7 @@ fn all_json_is_as_its_schema_says() -> Result<(), Failed> {
         let schema = compiler.compile(place, &mut schemas).map_err(|error| format!("{error:#}"))?;
         compiled.insert(name(&path), schema);
     }
-    let named = COMMANDS.iter().filter_map(|command| command.notes()?.schema).chain(["error", "notes"]);
+    let named = commands().filter_map(|command| command.notes()?.schema).chain(["error", "notes"]);
     let named: BTreeSet<&str> = named.collect();
     let wrong: Vec<&str> = compiled.keys().map(String::as_str).filter(|name| !named.contains(name)).collect();
     if !wrong.is_empty() {
@@ -90,7 +90,7 @@ const ALWAYS: &[&str] = &["event-monitor"];
 fn every_command_has_transcripts() -> Result<(), Failed> {
     let typed = transcript::typed();
     let mut missing = Vec::new();
-    for command in COMMANDS.iter().filter(|command| command.run.is_some()) {
+    for command in commands().filter(|command| command.run.is_some()) {
         for (what, code_is_0, json) in [
             ("success", true, false),
             ("success with --json", true, true),
@@ -121,7 +121,7 @@ const CONFIGURED: &[&str] = &["create", "new"];
 fn every_error_is_tried() -> Result<(), Failed> {
     let typed = transcript::typed();
     let mut missing = Vec::new();
-    for command in COMMANDS {
+    for command in commands() {
         for refusal in command.refusals() {
             let is_such = |typed: &Typed| {
                 typed.command == Some(command.name)

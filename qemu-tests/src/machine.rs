@@ -319,6 +319,17 @@ impl Machine {
         self.runtime.join("nanodom/labs").join(&self.name)
     }
 
+    /// Has hostctl not find the memory that it shares with the machine: everything goes over the line until the guard is dropped.
+    ///
+    /// # Errors
+    /// There is no such file.
+    pub fn hide_shared_memory(&self) -> Result<Hidden> {
+        let file = self.directory().join("shm");
+        let aside = file.with_extension("aside");
+        std::fs::rename(&file, &aside).with_context(|| format!("{}", file.display()))?;
+        Ok(Hidden { file, aside })
+    }
+
     /// The processes that the lab's record names.
     fn processes(&self) -> Vec<Pid> {
         let record = std::fs::read(self.directory().join("lab.json")).unwrap_or_default();
@@ -328,6 +339,20 @@ impl Machine {
             .filter_map(|name| record[*name]["pid"].as_i64())
             .filter_map(|number| Pid::from_raw(i32::try_from(number).ok()?))
             .collect()
+    }
+}
+
+/// A file that is elsewhere; back again when this is dropped.
+#[derive(Debug)]
+pub struct Hidden {
+    file: PathBuf,
+    aside: PathBuf,
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // Where it is not found again, the next trial says so.
+        let _ = std::fs::rename(&self.aside, &self.file);
     }
 }
 

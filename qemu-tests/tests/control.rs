@@ -23,13 +23,15 @@ const ENDS: u32 = 8;
 fn main() -> ExitCode {
     let all: &[suite::Promise] = &[
         ("Linux obeys: system request, NMI, reboot, shutdown; one without a driver is named", linux_obeys),
+        ("names, ids and uuids mean the same domain to every command, and a dead one's mean none", by_uuid),
+        ("what makes no sense is refused, and the guest is as before", nonsense),
         ("shutdown -w returns with the guest's end, for all guests at once", returns_at_the_end),
         (
             "two hundred lives leave store, event channels and memory as they were, and the heap but for the log",
             lives_leave_nothing,
         ),
     ];
-    let some = &all[..1];
+    let some = &all[..3];
     suite::main(&[(Boot::PLAIN, all), (Boot { iommu: false, ..Boot::OTHER }, some)])
 }
 
@@ -92,6 +94,121 @@ fn linux_obeys(machine: &Machine) -> Result<()> {
     let refused = refused.finish(LINUX_PATIENCE)?.with_code(1)?;
     ensure!(refused.stderr.contains("it has never spoken to xenstore"), "{}", refused.stderr);
     machine.destroy("mute")
+}
+
+/// All that is asked about a domain and done to it, by its uuid; then by what it has no more.
+fn by_uuid(machine: &Machine) -> Result<()> {
+    machine.create("idle", &artifacts::guest("idle")?, &["memory=4", "maxmem=8", "vcpus=1"])?;
+    let listed = machine.xm_json(&["list", "idle"])?;
+    let uuid = listed[0]["uuid"].as_str().context("no uuid")?;
+    let domid = xm(machine, "domid idle")?.trim().to_owned();
+    let dir = tempfile::tempdir()?;
+    let core = dir.path().join("core").display().to_string();
+
+    ensure!(xm(machine, &format!("domname {uuid}"))?.trim() == "idle", "domname says otherwise");
+    ensure!(xm(machine, &format!("domid {uuid}"))?.trim() == domid, "domid says otherwise");
+    let long = xm(machine, &format!("list --long {uuid}"))?;
+    for part in
+        ["(domain", "(name idle)", &format!("(domid {domid})"), &format!("(uuid {uuid})"), "(memory 4)"]
+    {
+        ensure!(long.contains(part), "no {part} in {long}");
+    }
+    for (command, word) in [("list", "idle"), ("vcpu-list", "idle"), ("uptime", "idle")] {
+        let said = xm(machine, &format!("{command} {uuid}"))?;
+        ensure!(said.lines().nth(1).is_some_and(|line| line.starts_with(word)), "xm {command}: {said}");
+    }
+    // The machine has one processor, and all of it is anybody's.
+    ensure!(
+        xm(machine, &format!("vcpu-list {uuid}"))?.trim_end().ends_with("any cpu"),
+        "no processor is its"
+    );
+    for line in [
+        "pause UUID",
+        "unpause UUID",
+        "domstate UUID",
+        "mem-max UUID 8",
+        "mem-set UUID 4",
+        "vcpu-set UUID 1",
+        "vcpu-pin UUID 0 all",
+        "sched-credit2 -d UUID -w 512",
+        "rename UUID sleepy",
+    ] {
+        xm(machine, &line.replace("UUID", uuid))?;
+    }
+    machine.xm(&["dump-core", uuid, &core])?.ok()?;
+    machine.destroy(uuid)?;
+
+    for gone in [uuid, &domid, "sleepy", "idle"] {
+        for command in [
+            "pause",
+            "unpause",
+            "destroy",
+            "domname",
+            "domstate",
+            "list",
+            "list --long",
+            "vcpu-list",
+            "uptime",
+            "shutdown",
+        ] {
+            let done = machine.xm(&[&command.split(' ').collect::<Vec<_>>()[..], &[gone]].concat())?;
+            ensure!(done.code == Some(3), "xm {command} {gone}: {:?} {}", done.code, done.stderr);
+            ensure!(done.stderr == format!("Error: Domain '{gone}' does not exist.\n"), "{}", done.stderr);
+        }
+    }
+    Ok(())
+}
+
+fn nonsense(machine: &Machine) -> Result<()> {
+    machine.create("idle", &artifacts::guest("idle")?, &["memory=4"])?;
+    let before = machine.xm_json(&["list", "idle"])?;
+    let unit = "Invalid Configuration: memory_static_max must be greater than zero";
+    let target = "Invalid Configuration: memory_dynamic_max must be greater than zero";
+    for (line, error) in [
+        ("trigger idle reset", "Xen does not know the trigger 'reset' on x86"),
+        ("trigger idle init", "Xen does not know the trigger 'init' on x86"),
+        ("trigger idle nmi 7", "domain 'idle' has no vCPU 7"),
+        ("trigger idle zap", "Invalid trigger: zap"),
+        ("trigger idle nmi -1", "Invalid argument."),
+        ("mem-max idle 0", unit),
+        ("mem-max idle -5", unit),
+        ("mem-max idle 1", "memory_dynamic_max must be less than or equal to memory_static_max"),
+        ("mem-max idle 99999999999", "memory_static_max must be less than or equal to"),
+        ("mem-max idle 9999999999999999999999", "Invalid argument."),
+        ("mem-max idle lots", "Invalid argument."),
+        ("mem-set idle 0", target),
+        ("mem-set idle -5", target),
+        ("mem-set idle 5", "memory_dynamic_max must be less than or equal to memory_static_max"),
+        ("mem-set idle 1.5", "Invalid argument."),
+        ("mem-max 0 64", "the memory of the control domain is fixed"),
+        ("vcpu-set idle 0", "Zero or less VCPUs is invalid"),
+        ("vcpu-set idle 2", "Cannot set vcpus greater than max vcpus"),
+        ("vcpu-set idle two", "Invalid argument."),
+        ("vcpu-pin idle 0 7", "none of these is there"),
+        ("vcpu-pin idle 1 0", "the domain has no such vcpu"),
+        ("vcpu-pin idle 0 3-1", "Invalid argument."),
+        ("vcpu-pin idle 0 0,,1", "Invalid argument."),
+        ("pause 0", "Cannot pause privileged domain 0"),
+        ("destroy 0", "Cannot destroy privileged domain 0"),
+        ("shutdown 0", "Domain 0 cannot be shutdown"),
+        ("rename idle a/b", "Invalid VM Name"),
+        ("rename idle Domain-0", "VM name 'Domain-0' already exists as domain 0"),
+        ("sysrq idle help", "'help' is no system request"),
+        ("dump-core 0", "Cannot dump core for privileged domain 0"),
+    ] {
+        let done = machine.xm(&line.split(' ').collect::<Vec<_>>())?;
+        ensure!(
+            done.code == Some(1) && done.stderr.contains(error),
+            "xm {line}: {:?} {}",
+            done.code,
+            done.stderr
+        );
+    }
+    let after = machine.xm_json(&["list", "idle"])?;
+    for what in ["memory_kib", "max_memory_kib", "vcpus", "name", "domid"] {
+        ensure!(before[0][what] == after[0][what] && !after[0][what].is_null(), "{what}: {before} {after}");
+    }
+    machine.destroy("idle")
 }
 
 /// A guest that ends while it is waited for: the time from its last word to the command's return.

@@ -19,6 +19,11 @@ fn main() -> ExitCode {
             Boot::PLAIN,
             &[
                 ("a word that a guest wrote is found at its address, dumped paused or live", word),
+                (
+                    "a guest that is dumped with -R begins anew, and the core is of the one before",
+                    reset_after,
+                ),
+                ("two dumps at once are both whole", two_at_once),
                 ("a core that is dumped with -C is all that is left of its guest", crash_after),
                 ("a guest whose dumper is killed runs on, and no file is left", killed),
                 ("a guest that crashes is built anew, and its core is kept on this computer", core_kept),
@@ -33,8 +38,12 @@ fn main() -> ExitCode {
 }
 
 fn obey(machine: &Machine, words: &[&str]) -> Result<Console> {
-    machine.create("obey", &artifacts::guest("obey")?, words)?;
-    let mut console = machine.console("obey")?;
+    obey_as(machine, "obey", words)
+}
+
+fn obey_as(machine: &Machine, name: &str, words: &[&str]) -> Result<Console> {
+    machine.create(name, &artifacts::guest("obey")?, words)?;
+    let mut console = machine.console(name)?;
     console.wait_for("ready", PATIENCE)?;
     Ok(console)
 }
@@ -91,6 +100,52 @@ fn word(machine: &Machine) -> Result<()> {
         console.wait_for("it runs on", PATIENCE)?;
     }
     machine.destroy("obey")
+}
+
+fn reset_after(machine: &Machine) -> Result<()> {
+    let mut console = obey(machine, &["memory=4"])?;
+    write(&mut console, "before the reset")?;
+    let domid = machine.xm(&["domid", "obey"])?.ok()?;
+    let dump = machine.xm_json(&["dump-core", "-R", "obey"])?;
+    let found = gdb(Path::new(dump["file"].as_str().context("no file")?))?;
+    ensure!(found.contains("\"before the reset\""), "{found}");
+    ensure!(machine.xm(&["domid", "obey"])?.ok()? != domid, "it is the same domain");
+    let mut console = machine.console("obey")?;
+    console.wait_for("ready", PATIENCE)?;
+    // And it has nothing of the one before.
+    let again = machine.xm_json(&["dump-core", "obey"])?;
+    let found = gdb(Path::new(again["file"].as_str().context("no file")?))?;
+    ensure!(!found.contains("before the reset"), "{found}");
+    machine.destroy("obey")
+}
+
+/// One of them has the shared memory, or neither: over the line a core is the same.
+fn two_at_once(machine: &Machine) -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let names = ["one", "two"];
+    for name in names {
+        write(&mut obey_as(machine, name, &["memory=32"])?, &format!("a word of {name}"))?;
+    }
+    let both = |way: &str| -> Result<()> {
+        let mut running = Vec::new();
+        for name in names {
+            let file = dir.path().join(name).display().to_string();
+            running.push(machine.start_xm(&["dump-core", name, &file, "--json"])?);
+        }
+        for (name, dumper) in names.into_iter().zip(running) {
+            let said = dumper.finish(PATIENCE)?.with_code(0)?.stdout;
+            ensure!(said.contains(&format!("\"way\":\"{way}\"")), "{said}");
+            let found = gdb(&dir.path().join(name))?;
+            ensure!(found.contains(&format!("\"a word of {name}\"")), "{found}");
+        }
+        Ok(())
+    };
+    both("shared-memory")?;
+    {
+        let _hidden = machine.hide_shared_memory()?;
+        both("line")?;
+    }
+    names.into_iter().try_for_each(|name| machine.destroy(name))
 }
 
 fn crash_after(machine: &Machine) -> Result<()> {

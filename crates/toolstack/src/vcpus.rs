@@ -93,7 +93,9 @@ impl<'x, M: Door + Aperture, P: Platform<Mapping<'x, M>>> Toolstack<'x, M, P> {
         if count > CPUS {
             topology = self.xen.cpu_topology(count)?;
         }
-        Ok((0..).zip(&topology).filter(|(_, cpu)| cpu.core.is_some()).map(|(n, _)| n).collect())
+        // Of one that is not there nothing is known; one that is there may lack a core's number, if it is the only one.
+        let is_there = |cpu: &CpuTopology| cpu.core.or(cpu.socket).or(cpu.node).is_some();
+        Ok((0..).zip(&topology).filter(|(_, cpu)| is_there(cpu)).map(|(n, _)| n).collect())
     }
 
     /// The domains that a query is about.

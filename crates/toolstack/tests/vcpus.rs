@@ -185,6 +185,15 @@ fn vcpus_are_pinned_one_or_all_in_two_exits() {
 }
 
 #[test]
+fn the_only_cpu_of_a_machine_is_one_though_xen_knows_no_core_of_it() {
+    let world = World::on(Config { cpus: 1, ..Config::default() });
+    guest(&world, "a", 1);
+    assert_eq!(list(&world, &["a"]).cpus.to_string(), "0");
+    pin(&world, "a", None, &[0, 1, 2, 3]).unwrap();
+    assert_eq!(pin(&world, "a", None, &[1]), Err(PinError::NoCpu { vcpu: 0, cpus: set(&[0]) }));
+}
+
+#[test]
 fn impossible_pins_say_what_there_is() {
     let world = World::new();
     let domid = guest(&world, "a", 2);

@@ -204,6 +204,13 @@ impl Frame {
     pub(crate) fn of(unit: Rc<Unit>) -> Self {
         Self { unit, scope: None, code: None }
     }
+
+    /// The variables of the function that runs, as far as they have values.
+    pub(crate) fn locals(&self) -> impl Iterator<Item = (crate::ast::Name, Object)> + use<> {
+        let names = self.code.as_ref().map(|code| code.slots.clone()).unwrap_or_default();
+        let values = self.scope.as_ref().map(|scope| scope.slots.borrow().clone()).unwrap_or_default();
+        names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?)))
+    }
 }
 
 /// All objects that hold others. They live until the end of the run, whoever else holds them: so cycles are freed, and

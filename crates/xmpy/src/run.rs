@@ -16,8 +16,10 @@ use crate::source::{Script, Source, Span};
 use crate::stop::{Exception, Res, SYSTEM_EXIT, Stop, Why};
 use crate::value::{Namespace, Value};
 
-/// Bytes of stack for a run. Evaluation recurses, up to [`Limits::depth`]; a caller's stack may be small.
-const STACK: usize = 256 << 20;
+/// Bytes of stack for parsing, and for each level of evaluation, without optimisation. A caller's stack may be small; this
+/// is address space, of which only what is used becomes memory.
+const STACK: usize = 64 << 20;
+const STACK_PER_LEVEL: usize = 32 << 10;
 
 /// Runs a script.
 ///
@@ -33,7 +35,8 @@ pub fn run(
     host: &dyn Host,
     limits: &Limits,
 ) -> Result<Namespace, Fault> {
-    stacker::grow(STACK, || run_here(script, variables, host, limits))
+    let stack = STACK + limits.depth * STACK_PER_LEVEL;
+    stacker::grow(stack, || run_here(script, variables, host, limits))
 }
 
 fn run_here(

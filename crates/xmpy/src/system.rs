@@ -12,7 +12,7 @@ use crate::host::{Host, PathKind, Refusal};
 /// This machine.
 #[derive(Debug, Default)]
 pub struct System {
-    /// Whether a script may include and read files.
+    /// Whether a script may include and read files, and list directories.
     pub allow_read: bool,
     /// Whether a script may run commands.
     pub allow_exec: bool,
@@ -60,6 +60,9 @@ impl Host for System {
     }
 
     fn list_dir(&self, path: &str) -> Result<Vec<String>, Refusal> {
+        if !self.allow_read {
+            return Err(Refusal::Denied("--allow-exec permits it".to_owned()));
+        }
         let failed = |error: std::io::Error| Refusal::Failed(reason(&error));
         let mut names = Vec::new();
         for entry in std::fs::read_dir(path).map_err(failed)? {

@@ -157,6 +157,28 @@ fn values_that_contain_themselves_are_shown_and_dropped() {
 }
 
 #[test]
+fn the_stack_holds_what_the_limits_allow() {
+    // Each level of the recursion is as deep in itself as the text may be nested.
+    for inner in [
+        "-".repeat(150) + "f(n)",
+        format!("{}f(n){}", "[".repeat(150), "]".repeat(150)),
+        format!("{}f(n){}", "{1:".repeat(150), "}".repeat(150)),
+        format!("{}f(n){}", "str(".repeat(150), ")".repeat(150)),
+        format!("{}f(n){}", "[x for x in ".repeat(40), "]".repeat(40)),
+        format!("{}f(n){}", "list(x for x in ".repeat(40), ")".repeat(40)),
+        format!("{}f(n){}", "(lambda: ".repeat(40), ")()".repeat(40)),
+        format!("{}f(n){}", "sorted([1], key=lambda x: ".repeat(40), ")".repeat(40)),
+        format!("{}f(n){}", "'%s' % (".repeat(100), ")".repeat(100)),
+        "0 or ".repeat(10) + "f(n)" + &".a".repeat(100) + &"[0]".repeat(100),
+        "eval('f(n)')".to_owned(),
+    ] {
+        reaches(&format!("def f(n): return {inner}\nf(1)"), |limit| {
+            matches!(limit, Limit::Depth(_) | Limit::Calls(_) | Limit::Includes(_))
+        });
+    }
+}
+
+#[test]
 fn patterns_do_not_take_more_than_they_may() {
     let names = run(
         "import re\nx = re.search('(a+)+$', 'a' * 500 + 'b')\ny = re.match('(x+x+)+y', 'x' * 500) is None",

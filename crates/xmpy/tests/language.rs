@@ -210,6 +210,7 @@ fn functions_take_all_kinds_of_arguments() {
         ("base = 10\ndef f(n): return base + n\nx = f(1)", "11"),
         ("x = (lambda a, b=3: a * b)(2)", "6"),
         ("def fib(n): return n if n < 2 else fib(n-1) + fib(n-2)\nx = fib(10)", "55"),
+        ("k = 2\ndef f(n): return eval('n + k'), sorted(locals())\nx = f(1)", "(3, ['n'])"),
         ("def f(a, *, k=1): return a + k\nx = f(1, k=2)", "3"),
         ("fs = [lambda i=i: i for i in range(3)]; x = [f() for f in fs]", "[0, 1, 2]"),
     ] {

@@ -1,6 +1,6 @@
 //! Help and usage, laid out as xm did.
 
-use crate::xm::table::{COMMANDS, COMMON, Command, HELP_ABOUT, by_name};
+use crate::xm::table::{COMMON, Command, HELP_ABOUT, by_name, commands};
 
 /// What `xm` alone prints: the common commands.
 pub fn short() -> String {
@@ -17,7 +17,7 @@ pub fn short() -> String {
 /// What `xm help` prints: all commands.
 pub fn long() -> String {
     let mut text = heading("xm full list of subcommands:");
-    for command in COMMANDS.iter().filter(|command| !command.about.is_empty()) {
+    for command in commands().filter(|command| !command.about.is_empty()) {
         text.push_str(&entry(command.name, command.about));
         if command.name == "dump-core" {
             text.push_str(&entry("help", HELP_ABOUT));

@@ -263,7 +263,7 @@ mod tests {
             (
                 Who::Rule,
                 Event::NotKept { name: name.clone(), why: CreateError::NoPool(PoolRef("fast".into())) },
-                "WARNING (create) Domain web goes on without what it had: unknown pool fast: domain 'web' cannot run in it;",
+                "WARNING (create) Domain web goes on without what it had: unknown pool fast: domain 'web' cannot run in it; 'xm cpupool-list' shows which there are.",
             ),
             (
                 Who::Command,

@@ -1,10 +1,14 @@
 //! hostctl, run against a simulated control domain.
 #![allow(dead_code, unreachable_pub, reason = "every test program uses its own part")]
 
+#[path = "../done/mod.rs"]
+mod done;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+pub use done::Done;
 use sim_control::{Setup, SimControl};
 
 /// A control domain, and a directory for hostctl to run in.
@@ -12,24 +16,6 @@ pub struct Machine {
     // Before the directory, in which its socket is.
     pub control: SimControl,
     dir: tempfile::TempDir,
-}
-
-/// What a run of hostctl gave.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Done {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Done {
-    pub fn of(output: Output) -> Done {
-        Done {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
 }
 
 impl Machine {

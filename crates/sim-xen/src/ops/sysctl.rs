@@ -69,8 +69,11 @@ pub(super) unsafe fn handle(request: Request<'_>) -> Answer {
                 let mut cpus = state.config.cpus;
                 if own.cputopo != 0 {
                     cpus = cpus.min(own.num_cpus);
+                    // A CPU that is the only one has no core's number.
+                    let alone = state.config.cpus == 1;
                     for cpu in 0..cpus {
-                        write_nth(own.cputopo, cpu as usize, &CpuTopo { core: cpu, socket: 0, node: 0 })?;
+                        let core = if alone { abi::XEN_INVALID_CORE_ID } else { cpu };
+                        write_nth(own.cputopo, cpu as usize, &CpuTopo { core, socket: 0, node: 0 })?;
                     }
                 }
                 own.num_cpus = cpus;

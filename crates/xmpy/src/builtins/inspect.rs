@@ -130,15 +130,11 @@ pub(super) fn locals(m: &Machine<'_>, args: Args) -> Res {
         None => {}
     }
     let frame = m.frame().ok_or_else(no_frame)?;
-    let (Some(scope), Some(code)) = (&frame.scope, &frame.code) else {
+    if frame.code.is_none() {
         return Ok(Object::Dict(frame.unit.globals.clone()));
-    };
-    let mut entries = Entries::new();
-    for (name, value) in code.slots.iter().zip(scope.slots.borrow().iter()) {
-        if let Some(value) = value {
-            entries.insert(Object::name_key(name), (Object::Str(name.clone()), value.clone()));
-        }
     }
+    let entries: Entries =
+        frame.locals().map(|(name, value)| (Object::name_key(&name), (Object::Str(name), value))).collect();
     m.dict(entries).map(Object::Dict)
 }
 

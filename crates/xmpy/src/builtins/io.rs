@@ -100,16 +100,23 @@ pub(super) fn open(m: &Machine<'_>, mut args: Args) -> Res {
     file_of(m, path.as_str(), &bytes)
 }
 
-/// The namespace that an argument names, or that of the running code.
+/// The namespace that an argument names, or that of the running code: in a function a copy, with its variables.
 fn namespace(m: &Machine<'_>, args: &Args) -> Res<Rc<Dict>> {
     match args.get(1) {
-        Some(Object::Dict(names)) => Ok(names.clone()),
-        None | Some(Object::None) => match m.frame() {
-            Some(frame) => Ok(frame.unit.globals.clone()),
-            None => Err(Stop::raise(RUNTIME_ERROR, "no code is running")),
-        },
-        Some(other) => type_error(format!("globals must be a dict, not {}", other.type_name())),
+        Some(Object::Dict(names)) => return Ok(names.clone()),
+        None | Some(Object::None) => {}
+        Some(other) => return type_error(format!("globals must be a dict, not {}", other.type_name())),
     }
+    let Some(frame) = m.frame() else { return Err(Stop::raise(RUNTIME_ERROR, "no code is running")) };
+    if frame.code.is_none() {
+        return Ok(frame.unit.globals.clone());
+    }
+    m.charge_values(8 * frame.unit.globals.borrow().len())?;
+    let mut names = frame.unit.globals.borrow().clone();
+    for (name, value) in frame.locals() {
+        names.insert(Object::name_key(&name), (Object::Str(name), value));
+    }
+    m.dict(names)
 }
 
 /// `exec code`, `exec(code, globals)`: a string or an open file.

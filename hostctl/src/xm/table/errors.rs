@@ -197,6 +197,9 @@ static ERRORS: &[(&str, &[Refusal])] = &[
             says("Cannot send a system request to privileged domain [..]"),
             says("'[..]' is no system request: it takes one letter, such as h (help) or s (sync)"),
             says("Domain '[..]' has not taken the system request '[..]' within 10 s: [..]"),
+            says(
+                "system request '[..]' was not sent: Domain '[..]' has not taken the system request before it within 10 s: [..]",
+            ),
         ],
     ),
     (

@@ -135,25 +135,14 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    use super::super::Settings;
     use super::super::app::After;
     use super::super::keys::Key;
-    use super::super::testing::{domain, host, two_looks};
+    use super::super::testing::{domain, host, settings, two_looks};
     use super::*;
 
     fn app() -> App {
-        let settings = Settings {
-            delay: Duration::from_secs(3),
-            networks: false,
-            vbds: false,
-            vcpus: false,
-            repeat_header: false,
-            full_name: false,
-            dom0_first: false,
-            looks: None,
-        };
         let (first, second) = two_looks();
-        let mut app = App::new(settings, "4.17.6-pre".into());
+        let mut app = App::new(settings(), "4.17.6-pre".into());
         app.take(first, (9, 5, 4));
         app.take(second, (9, 5, 7));
         app

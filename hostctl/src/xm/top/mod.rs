@@ -222,10 +222,28 @@ fn wait(client: &mut Client, due: Instant) -> Result<(), CallError> {
 
 #[cfg(test)]
 mod testing {
-    //! A host to look at.
+    //! A host to look at, and how.
+
+    use std::time::Duration;
 
     use proto::domain::DomainState;
     use proto::top::{DomainUse, HostTop, NetworkUse, Traffic, VbdUse, VcpuUse};
+
+    use super::Settings;
+
+    /// What is shown where nothing is asked for.
+    pub(super) fn settings() -> Settings {
+        Settings {
+            delay: Duration::from_secs(3),
+            networks: false,
+            vbds: false,
+            vcpus: false,
+            repeat_header: false,
+            full_name: false,
+            dom0_first: false,
+            looks: None,
+        }
+    }
 
     /// A domain that uses nothing yet.
     pub(super) fn domain(domid: u16, name: &str) -> DomainUse {

@@ -102,24 +102,9 @@ fn vbd_line(vbd: &VbdUse) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::columns::Sort;
-    use super::super::testing::two_looks;
+    use super::super::testing::{settings, two_looks};
     use super::*;
-
-    fn plain() -> Settings {
-        Settings {
-            delay: Duration::from_secs(3),
-            networks: false,
-            vbds: false,
-            vcpus: false,
-            repeat_header: false,
-            full_name: false,
-            dom0_first: false,
-            looks: None,
-        }
-    }
 
     fn printed(settings: &Settings) -> String {
         let (first, second) = two_looks();
@@ -132,7 +117,7 @@ mod tests {
     #[test]
     fn batch_lines_are_xentops_to_the_byte() {
         assert_eq!(
-            printed(&plain()),
+            printed(&settings()),
             "      NAME  STATE   CPU(sec) CPU(%)     MEM(k) MEM(%)  MAXMEM(k) MAXMEM(%) VCPUS NETS NETTX(k) NETRX(k) VBDS   VBD_OO   VBD_RD   VBD_WR  VBD_RSECT  VBD_WSECT SSID\n\
              a-guest-wi --b---          7   99.2      65536   12.5     131072      25.0     7    1        1     5072    1        1       50       30        400        500    0\n  \
                Domain-0 -----r         12    1.0      16384    3.1   no limit       n/a     1    0        0        0    0        0        0        0          0          0    0\n"
@@ -141,7 +126,7 @@ mod tests {
 
     #[test]
     fn whole_names_widen_their_column_and_the_header_is_repeated() {
-        let text = printed(&Settings { full_name: true, repeat_header: true, ..plain() });
+        let text = printed(&Settings { full_name: true, repeat_header: true, ..settings() });
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         assert!(lines[0].starts_with("                    NAME  STATE ") && lines[0] == lines[2], "{text}");
@@ -150,7 +135,7 @@ mod tests {
 
     #[test]
     fn vcpus_interfaces_and_devices_have_lines_of_their_own() {
-        let text = printed(&Settings { vcpus: true, networks: true, vbds: true, ..plain() });
+        let text = printed(&Settings { vcpus: true, networks: true, vbds: true, ..settings() });
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(
             lines[..4],
