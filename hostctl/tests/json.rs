@@ -63,7 +63,10 @@ fn what_to_do_is_a_member_of_its_own() {
     let hint = |words: &[&str]| object(&fake.run(words), words[0])["hint"].clone();
     assert_eq!(hint(&["--json", "xm", "destroy", "x"]), "'xm list' shows the domains");
     assert_eq!(hint(&["--json", "--connect", "lab:a", "xm", "list"]), "start it with 'hostctl lab up'");
-    assert_eq!(hint(&["xm", "create", "/dev/null", "memmory=1", "--json"]), "did you mean 'memory'?");
+    assert_eq!(
+        hint(&["xm", "create", "/dev/null", "--json"]),
+        "add kernel = \"/path/to/kernel\" to its configuration"
+    );
     assert_eq!(hint(&["--json", "--zap"]), "'--help' shows how it is used");
 }
 
