@@ -46,7 +46,9 @@ impl Run {
     pub fn run(&self, options: &Options, out: &mut Output) -> Result<u8> {
         sweep();
         // Before anything is started: most mistakes are in here.
-        let chosen = match read_words(&self.words, out) {
+        let read =
+            read_words(&self.words, out).and_then(|chosen| build::check(&chosen.settings).map(|()| chosen));
+        let chosen = match read {
             Ok(chosen) => chosen,
             Err(Failure::Plain(text)) => bail!(text),
             Err(other) => bail!("{other:?}"),
