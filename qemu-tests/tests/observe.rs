@@ -56,7 +56,10 @@ fn log(machine: &Machine) -> Result<()> {
     ensure!(sum > 0 && sum <= whole, "phases of {sum} us make a create of {whole} us");
     // A create that leaves the guest paused; the budget is crate toolstack's, asserted there on a simulated Xen.
     ensure!(created["exits"] == 7, "a create in {} exits", created["exits"]);
-    ensure!(last("command", "nobody")?["error"] == "NotFound", "no word of the refusal: {text}");
+    ensure!(
+        last("command", "nobody")?["error"] == "there is no such domain",
+        "no word of the refusal: {text}"
+    );
     let destroyed = last("command", "first")?;
     ensure!(destroyed["command"] == "destroy" && destroyed["error"].is_null(), "{destroyed}");
     ensure!(destroyed["seq"].as_u64() > created["seq"].as_u64(), "the end stands before the birth");
